@@ -1,0 +1,2 @@
+//! The pure state machine of Stampede.
+#![no_std]

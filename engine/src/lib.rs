@@ -1,0 +1,1 @@
+//! Shards around the core.

@@ -1,0 +1,2 @@
+//! The `stampede-load` binary.
+fn main() {}
