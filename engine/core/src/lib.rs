@@ -1,2 +1,44 @@
-//! The pure state machine of Stampede.
+//! The pure state machine of Stampede: who gets a unit, in which group, until when, and what is owed back.
+//!
+//! One [`Machine`] holds everything that one shard knows. It is driven by [`Request`]s and by time, and it
+//! answers with [`Answer`]s; everything that changes it is an [`Event`], so that replaying the events of a shard
+//! from the first one gives the same state, bit for bit. There is no clock, no thread, no file and no socket in
+//! here: the time is an argument, and the caller decides what "durable" means.
+//!
+//!
+//! Layers, lowest first; a file uses only what stands before it:
+//! `text, time, money` → `offer` → `refusal` → `request, answer, event` → `state` → `view` → `decide` → `apply` →
+//! `audit, demand` → `machine`.
 #![no_std]
+extern crate alloc;
+
+mod answer;
+mod event;
+mod machine;
+mod money;
+mod offer;
+mod refusal;
+mod request;
+mod text;
+mod time;
+
+pub use answer::{
+    Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, DemandSecond, GroupAnswer, GroupPart,
+    GroupState, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer,
+    ReservationAnswer, Status,
+};
+pub use event::{
+    Accepted, CloseCause, EndCause, Event, EventId, GroupIndex, OfferIndex, Record, ReservationIndex, Seat,
+    Sent, Seq, Stamp, Unrecorded,
+};
+pub use machine::{Machine, Settings, Swept};
+pub use money::{MAX_NUMBER, Money, ORDER_UNITS_MAX, PRICE_MAX, Units};
+pub use offer::{
+    ADMISSION_TAGS_MAX, GROUP_SIZE_MAX, HOLD_DEFAULT, LENGTH_MAX, MERGE_SIZE_MAX, POOL_UNITS_MAX, TAKES_MAX,
+    TITLE_BYTES_MAX,
+};
+pub use offer::{Admission, Cohort, GroupRule, Late, Limits, Offer, OfferError, Reserve, Settle, Take};
+pub use refusal::{Misuse, Refusal};
+pub use request::{Buy, GroupChoice, Request, Restock, StateFilter};
+pub use text::{FREE_BYTES_MAX, ID_BYTES_MAX, TAGS_BYTES_MAX, Text, TextError};
+pub use time::{Millis, UnixMs};

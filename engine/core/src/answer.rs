@@ -1,0 +1,388 @@
+//! What a machine answers.
+//!
+//! Like a request, an answer is generic over how it holds its texts: the machine gives `Answer<Text<'_>>` that
+//! borrow from it and from the request; a queue copies the texts and keeps `Answer<Span>`.
+
+use crate::event::EventId;
+use crate::money::{Money, Units};
+use crate::offer::Offer;
+use crate::refusal::{Misuse, Refusal};
+use crate::time::UnixMs;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Where a reservation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// On the waiting list.
+    Waiting = 1,
+    /// Its units are held until its deadline.
+    Held = 2,
+    /// Paid, not yet final.
+    Paid = 3,
+    /// Final: the units are sold.
+    Won = 4,
+    /// Ended unpaid; its units went back.
+    Released = 5,
+    /// Ended paid; what was paid is owed back.
+    Refunded = 6,
+    /// Ended with the deposit kept.
+    Forfeited = 7,
+}
+
+impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Status; 7] = [
+        Status::Waiting,
+        Status::Held,
+        Status::Paid,
+        Status::Won,
+        Status::Released,
+        Status::Refunded,
+        Status::Forfeited,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Waiting => "WAITING",
+            Status::Held => "HELD",
+            Status::Paid => "PAID",
+            Status::Won => "WON",
+            Status::Released => "RELEASED",
+            Status::Refunded => "REFUNDED",
+            Status::Forfeited => "FORFEITED",
+        }
+    }
+
+    /// What the state means for the storefront.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Status::Waiting => "On the waiting list; nothing is held yet.",
+            Status::Held => {
+                "The units are held for the buyer until `expires`; take the payment and send PAY."
+            }
+            Status::Paid => "Paid, and final once the offer settles it (its group forms).",
+            Status::Won => "Sold to the buyer.",
+            Status::Released => "Ended unpaid: cancelled, past its deadline, its group failed, or revoked.",
+            Status::Refunded => "Ended after it was paid; pay back what its event says is owed.",
+            Status::Forfeited => "Ended because the balance was not paid; the deposit is kept.",
+        }
+    }
+
+    /// The stable number.
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+/// One answer.
+#[derive(Clone, Debug)]
+pub enum Answer<T> {
+    /// A reservation as it stands after the request.
+    Reservation(ReservationAnswer<T>),
+    /// A business no.
+    Refused(Refusal),
+    /// A mistake of the caller.
+    Misuse(Misuse),
+    /// Done; nothing more to say.
+    Done,
+    /// Done before, under the same op: nothing changed now.
+    DoneBefore,
+    /// A pool's counts.
+    Pool(PoolAnswer<T>),
+    /// A buyer on an offer.
+    Buyer(Box<BuyerAnswer<T>>),
+    /// A group with its members.
+    Group(Box<GroupAnswer<T>>),
+    /// Open groups.
+    Groups(Vec<GroupAnswer<T>>),
+    /// One offer.
+    Offer(Box<OfferAnswer<T>>),
+    /// Offers of the shard.
+    Offers(Page<OfferSummary<T>>),
+    /// Reservations of an offer.
+    Reservations(Page<ReservationAnswer<T>>),
+    /// Demand for an offer.
+    Demand(Box<DemandAnswer>),
+    /// The result of an audit.
+    Audit(Box<AuditAnswer>),
+}
+
+/// A reservation as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct ReservationAnswer<T> {
+    /// Where it stands.
+    pub status: Status,
+    /// The reservation's id.
+    pub id: T,
+    /// Who bought. On the wire in SHOW and in lists.
+    pub buyer: T,
+    /// Units; after a part RETURN what is left.
+    pub qty: Units,
+    /// Price per unit.
+    pub price: Money,
+    /// What is due for all units while it is held, what was due otherwise.
+    pub amount: Money,
+    /// The deadline while it is held.
+    pub expires: Option<UnixMs>,
+    /// The event of its acceptance.
+    pub event: EventId,
+    /// Its group, if it sits in one.
+    pub group: Option<GroupPart<T>>,
+    /// Whether the answer repeats what was decided before.
+    pub replayed: bool,
+    /// Whether a payment came too late to win.
+    pub late: bool,
+    /// What this request made the storefront owe.
+    pub owe: Money,
+}
+
+/// The group that a reservation sits in.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupPart<T> {
+    /// The group's id.
+    pub group: T,
+    /// How the group stands.
+    pub state: GroupState,
+    /// Seats still free; zero once the group is over.
+    pub seats_left: u32,
+    /// The group's deadline.
+    pub expires: UnixMs,
+}
+
+/// How a group stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum GroupState {
+    /// Seats can be taken and paid.
+    Open = 1,
+    /// It formed: its paid members have won.
+    Formed = 2,
+    /// It failed: its members get back what they paid.
+    Failed = 3,
+    /// Its members moved into another group.
+    Absorbed = 4,
+}
+
+impl GroupState {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GroupState::Open => "OPEN",
+            GroupState::Formed => "FORMED",
+            GroupState::Failed => "FAILED",
+            GroupState::Absorbed => "ABSORBED",
+        }
+    }
+}
+
+/// One group, with its members where one group was asked for.
+#[derive(Clone, Debug)]
+pub struct GroupAnswer<T> {
+    /// The group's id.
+    pub group: T,
+    /// How it stands.
+    pub state: GroupState,
+    /// The buyer who leads it; `None` when nobody is left.
+    pub leader: Option<T>,
+    /// Seats in all.
+    pub size: u32,
+    /// Seats held or paid.
+    pub seats: u32,
+    /// Seats paid.
+    pub paid: u32,
+    /// Its deadline.
+    pub expires: UnixMs,
+    /// Its members in the order in which they sat down; at most [`LIST_MAX`](crate::answer::LIST_MAX).
+    pub members: Vec<MemberAnswer<T>>,
+}
+
+/// One member of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberAnswer<T> {
+    /// The buyer.
+    pub buyer: T,
+    /// The reservation.
+    pub id: T,
+    /// Where it stands.
+    pub status: Status,
+    /// Units.
+    pub qty: Units,
+}
+
+/// The most entries of one list in an answer.
+pub const LIST_MAX: usize = 1_000;
+
+/// A buyer's counts and reservations on one offer.
+#[derive(Clone, Debug)]
+pub struct BuyerAnswer<T> {
+    /// The buyer.
+    pub buyer: T,
+    /// Units held, paid and won on this offer.
+    pub units: u64,
+    /// Units held, paid and won in the whole campaign.
+    pub campaign_units: u64,
+    /// Reservations in all, ended ones included.
+    pub count: u64,
+    /// The newest reservations first, at most [`LIST_MAX`](crate::answer::LIST_MAX).
+    pub reservations: Vec<ReservationAnswer<T>>,
+}
+
+/// A pool's counts; they add up: available + held + sold = total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolAnswer<T> {
+    /// The pool's id.
+    pub pool: T,
+    /// Units in all.
+    pub total: u64,
+    /// Units that can be taken.
+    pub available: u64,
+    /// Units held or paid, empty seats of reserved groups included.
+    pub held: u64,
+    /// Units won.
+    pub sold: u64,
+}
+
+/// Where an offer stands in its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OfferWindow {
+    /// Not open yet.
+    Scheduled = 1,
+    /// Selling.
+    Open = 2,
+    /// Paused by its operator.
+    Paused = 3,
+    /// Over.
+    Closed = 4,
+}
+
+impl OfferWindow {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OfferWindow::Scheduled => "SCHEDULED",
+            OfferWindow::Open => "OPEN",
+            OfferWindow::Paused => "PAUSED",
+            OfferWindow::Closed => "CLOSED",
+        }
+    }
+}
+
+/// One line about an offer.
+#[derive(Clone, Copy, Debug)]
+pub struct OfferSummary<T> {
+    /// The offer's id.
+    pub offer: T,
+    /// Where it stands in its window.
+    pub window: OfferWindow,
+    /// When it opens or opened.
+    pub opens: UnixMs,
+    /// When it closes or closed.
+    pub closes: Option<UnixMs>,
+    /// Reservations accepted so far, ended ones included.
+    pub reservations: u64,
+    /// Units held and paid.
+    pub held: u64,
+    /// Units won.
+    pub sold: u64,
+}
+
+/// An offer with its definition and sums.
+#[derive(Clone, Debug)]
+pub struct OfferAnswer<T> {
+    /// Where it stands.
+    pub summary: OfferSummary<T>,
+    /// The definition, as put.
+    pub definition: Offer,
+    /// Taken from buyers so far, deposits and late payments included.
+    pub paid: Money,
+    /// Owed back to buyers so far.
+    pub owed: Money,
+    /// Groups open now.
+    pub groups_open: u64,
+    /// Groups formed so far.
+    pub groups_formed: u64,
+    /// Groups failed so far.
+    pub groups_failed: u64,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug)]
+pub struct Page<R> {
+    /// Where the next page begins; `None`: this was the last.
+    pub next: Option<u64>,
+    /// The entries.
+    pub entries: Vec<R>,
+}
+
+/// How many wanted an offer, what they were answered, and when.
+///
+/// Distinct buyers are estimates with a standard error of about 2.3 %; intents and units are exact.
+#[derive(Clone, Debug)]
+pub struct DemandAnswer {
+    /// Per answer, those that came at all, in a stable order.
+    pub answers: Vec<DemandLine>,
+    /// Units wanted by intents that were new (not repeats).
+    pub units_wanted: u64,
+    /// From the opening to the first SOLD_OUT; `None`: not sold out yet.
+    pub sold_out_after_ms: Option<u64>,
+    /// Reservations on the waiting list now.
+    pub waiting: u64,
+    /// The newest seconds with any intent, oldest first.
+    pub timeline: Vec<DemandSecond>,
+}
+
+/// Intents with one answer.
+#[derive(Clone, Copy, Debug)]
+pub struct DemandLine {
+    /// The status or refusal.
+    pub answer: &'static str,
+    /// How many intents.
+    pub intents: u64,
+    /// How many distinct buyers, estimated.
+    pub buyers: u64,
+}
+
+/// One second of demand.
+#[derive(Clone, Copy, Debug)]
+pub struct DemandSecond {
+    /// The second's first millisecond.
+    pub at: UnixMs,
+    /// Intents accepted.
+    pub accepted: u32,
+    /// Intents refused.
+    pub refused: u32,
+}
+
+/// The result of an audit.
+#[derive(Clone, Debug)]
+pub struct AuditAnswer {
+    /// What is broken; empty when everything holds. Each names its invariant and where.
+    pub broken: Vec<String>,
+    /// The last event that the audit saw.
+    pub event: EventId,
+    /// Offers looked at.
+    pub offers: u64,
+    /// Pools looked at.
+    pub pools: u64,
+    /// Reservations looked at, by status, indexed by [`Status::number`]; index 0 is unused.
+    pub reservations: [u64; 8],
+    /// Units of all pools.
+    pub total: u64,
+    /// Units available.
+    pub available: u64,
+    /// Units held.
+    pub held: u64,
+    /// Units sold.
+    pub sold: u64,
+    /// Taken from buyers.
+    pub paid: Money,
+    /// Owed back to buyers.
+    pub owed: Money,
+    /// A digest of the whole state; equal digests are equal states.
+    pub digest: u128,
+}

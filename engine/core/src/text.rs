@@ -1,0 +1,135 @@
+//! Ids, tags and other short texts, kept and echoed byte for byte.
+//!
+//! A [`Text`] borrows its bytes; whoever stores one copies the bytes into an arena of its own. Nothing here knows
+//! what a text means: leading zeros, UUIDs and openids are all just bytes.
+
+use core::fmt;
+
+/// The longest id or tag, in bytes.
+pub const ID_BYTES_MAX: usize = 64;
+/// The longest free text (payment reference, pass-phrase, reason), in bytes.
+pub const FREE_BYTES_MAX: usize = 256;
+/// The longest list of tags in one intent, in bytes.
+pub const TAGS_BYTES_MAX: usize = 1_024;
+
+/// A short text: an id, a tag, a list of tags, a payment reference, a reason.
+///
+/// Equality and order are those of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(&'a [u8]);
+
+/// Why some bytes are not a [`Text`] of the kind that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextError {
+    /// No bytes at all.
+    Empty,
+    /// More bytes than the kind allows.
+    TooLong {
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// An id or tag holds a byte outside printable ASCII, a space or a comma.
+    Unprintable,
+    /// A free text is not UTF-8, or holds a control character.
+    Control,
+}
+
+impl<'a> Text<'a> {
+    /// An offer, pool, buyer or reservation id, or one tag: 1 to 64 bytes of printable ASCII without space or comma.
+    pub fn id(bytes: &'a [u8]) -> Result<Self, TextError> {
+        match bytes.len() {
+            0 => return Err(TextError::Empty),
+            1..=ID_BYTES_MAX => {}
+            _ => return Err(TextError::TooLong { max: ID_BYTES_MAX }),
+        }
+        if bytes.iter().all(|&b| b.is_ascii_graphic() && b != b',') {
+            Ok(Text(bytes))
+        } else {
+            Err(TextError::Unprintable)
+        }
+    }
+
+    /// A comma-separated list of tags: at most 1,024 bytes, each tag an id.
+    pub fn tags(bytes: &'a [u8]) -> Result<Self, TextError> {
+        if bytes.len() > TAGS_BYTES_MAX {
+            return Err(TextError::TooLong { max: TAGS_BYTES_MAX });
+        }
+        for tag in bytes.split(|&b| b == b',') {
+            Text::id(tag)?;
+        }
+        Ok(Text(bytes))
+    }
+
+    /// A free text (REF, CODE, reason): 1 to 256 bytes of UTF-8 without control characters.
+    pub fn free(bytes: &'a [u8]) -> Result<Self, TextError> {
+        if bytes.is_empty() {
+            return Err(TextError::Empty);
+        }
+        if bytes.len() > FREE_BYTES_MAX {
+            return Err(TextError::TooLong { max: FREE_BYTES_MAX });
+        }
+        match core::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(char::is_control) => Ok(Text(bytes)),
+            _ => Err(TextError::Control),
+        }
+    }
+
+    /// Bytes that were a checked [`Text`] before and come back from a buffer or an arena.
+    pub const fn stored(bytes: &'a [u8]) -> Self {
+        Text(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The text for people; what is not UTF-8 shows as nothing.
+    pub fn as_str(self) -> &'a str {
+        core::str::from_utf8(self.0).unwrap_or("")
+    }
+
+    /// The campaign of an offer or pool id: what stands between the first `{` and the next `}`, unless that is
+    /// nothing; else the whole id. The rule is Redis Cluster's for hash tags.
+    pub fn campaign(self) -> Text<'a> {
+        let bytes = self.0;
+        let Some(open) = bytes.iter().position(|&b| b == b'{') else { return self };
+        let after = &bytes[open + 1..];
+        match after.iter().position(|&b| b == b'}') {
+            None | Some(0) => self,
+            Some(close) => Text(&after[..close]),
+        }
+    }
+
+    /// The tags of a comma-separated list.
+    pub fn split_tags(self) -> impl Iterator<Item = &'a [u8]> {
+        self.0.split(|&b| b == b',').filter(|tag| !tag.is_empty())
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TextError::Empty => f.write_str("is empty; at least 1 byte is expected"),
+            TextError::TooLong { max } => write!(f, "is longer than {max} bytes"),
+            TextError::Unprintable => {
+                f.write_str("holds a byte that is not printable ASCII, or a space or comma")
+            }
+            TextError::Control => f.write_str("is not UTF-8, or holds a control character"),
+        }
+    }
+}
+
+impl core::error::Error for TextError {}
