@@ -1,1 +1,12 @@
-//! The load generator.
+//! Rehearses a sale against a running server, measures it, and checks every answer.
+//!
+//! The generator speaks the wire and nothing else: it does not know the engine's types, and it does not take
+//! the server's word. From the answers that it got it rebuilds stock, limits, seats and money, and compares.
+//!
+//! From the bottom up: `wire` (bytes), `class` (what an answer is), `closed` (maximum throughput).
+
+pub mod class;
+pub mod closed;
+pub mod cpu;
+pub mod setup;
+pub mod wire;
