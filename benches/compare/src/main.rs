@@ -1,2 +1,129 @@
-//! The harness.
-fn main() {}
+//! Runs the same work on Stampede and on what people use today, in one run, and prints the ratios.
+//!
+//! ```text
+//! cargo run --release -p stampede-compare -- --runs 5 --markdown table.md --json table.json
+//! ```
+//!
+//! # Method
+//! - Every figure is measured by the same client (the load generator's closed loop, or `redis-benchmark`),
+//!   on the same machine, in the same run. A closed loop finds the maximum throughput; nothing here is a
+//!   latency.
+//! - A round runs every row on every server once; rounds follow one another, so that servers alternate and a
+//!   slow minute of the machine falls on all of them. A figure is the median of the rounds, its spread the
+//!   least and the greatest. A ratio is that of the medians, its spread that of the ratios within rounds.
+//! - Each timed run has a server of its own, started afresh and alone with the client, and ended after it.
+//!   Hash tables grow and pages are touched for the first time within the timed run, on every server alike.
+//! - What is accepted, refused and answered otherwise is counted apart. After each timed run the server's
+//!   own record must agree with the answers: AUDIT and POOL GET on Stampede, stock and buyers on Redis, stock
+//!   and orders on `PostgreSQL`. A difference fails the comparison.
+//! - *The stub* (`stub`) is the wire's limit: it parses the same frames and answers the bytes that Stampede
+//!   answered just before, deciding and storing nothing.
+//! - The durability mode stands beside each figure. Stampede runs in `memory` mode, since its file journal is
+//!   not there yet: targets that are stated for `sync` are shown and not judged.
+//!
+//! Straight line: `options` → `drive` (start, sell, drive, check; the servers are in `peers`) → `report`.
+
+mod benchmark;
+mod drive;
+mod figures;
+mod machine;
+mod options;
+mod peers;
+mod process;
+mod report;
+mod rows;
+mod stub;
+
+use crate::drive::{Field, request_count};
+use crate::machine::Machine;
+use crate::options::{Options, Role};
+use crate::report::{Cell, Circumstances, Report};
+use crate::rows::chosen;
+use crate::stub::answer::{Answer, from_hex};
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use std::fs;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a client that is cut off by an interruption may take to notice.
+const WIND_DOWN_MAX: Duration = Duration::from_secs(2);
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match options.role {
+            Some(Role::Stub { listen, ref answer, ref id }) => {
+                stub::serve(listen, Answer::from_sample(&from_hex(answer)?, id)?).await
+            }
+            // Whichever ends first drops the other, and with it every server that runs.
+            None => tokio::select! {
+                result = compare(&options) => result,
+                result = interruption() => result,
+            },
+        }
+    });
+    runtime.shutdown_timeout(WIND_DOWN_MAX);
+    result
+}
+
+/// Ends with an error when the harness is told to stop.
+async fn interruption() -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    bail!("interrupted; every server that was started has been ended")
+}
+
+async fn compare(options: &Options) -> Result<()> {
+    if cfg!(debug_assertions) {
+        bail!("this is a debug build, whose figures mean nothing: run it with `cargo run --release`");
+    }
+    let rows = chosen(&options.only);
+    let field = Field::prepare(options, &rows).await?;
+    let circumstances = Circumstances {
+        command: command_line(),
+        machine: Machine::survey()?,
+        versions: field.versions()?,
+        durability: field.durability()?,
+    };
+    let mut cells: Vec<Cell> = Vec::new();
+    for row in &rows {
+        let requests = request_count(row, options.requests);
+        cells.extend(row.subjects.iter().map(|subject| Cell::new(row, *subject, requests)));
+    }
+    for round in 1..=options.runs {
+        for cell in &mut cells {
+            let context = || format!("round {round}, {} on {:?}", cell.row.name, cell.subject);
+            let measured =
+                field.measure(cell.row, cell.subject, cell.requests).await.with_context(context)?;
+            eprintln!("{}: {} {} per second", context(), figures::rate(measured.per_second), cell.row.counts);
+            cell.add(measured);
+        }
+    }
+    let report = Report::new(circumstances, machine::load_average()?, cells);
+    publish(options, &report)
+}
+
+fn publish(options: &Options, report: &Report) -> Result<()> {
+    let markdown = report.markdown();
+    println!("{markdown}");
+    if let Some(path) = &options.markdown {
+        fs::write(path, &markdown).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &options.json {
+        let json = serde_json::to_string_pretty(report)?;
+        fs::write(path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The command that repeats this run.
+fn command_line() -> String {
+    let mut words = vec!["cargo run --release -p stampede-compare --".to_owned()];
+    words.extend(std::env::args().skip(1));
+    words.join(" ")
+}

@@ -1,0 +1,303 @@
+//! Runs one row on one server once: starts it, puts goods on sale, drives it, checks its record.
+//!
+//! Owns what a comparison needs throughout (the peers' programs, the stub's samples); each server
+//! lives for one timed run, so that no two share the machine. A run whose record differs from what
+//! the client was answered fails the comparison: its figure would mean nothing.
+
+use crate::benchmark::{BUYER, Benchmark, RESERVATION};
+use crate::machine::cpu_time;
+use crate::options::Options;
+use crate::peers::postgres::Cluster;
+use crate::peers::redis::{self, Redis};
+use crate::peers::stampede::{GROUP_SIZE, Goods, Measurable, Sale, Sample, Stampede};
+use crate::peers::stub;
+use crate::report::{Durability, Measured};
+use crate::rows::{CONNECTION_COUNT, Load, Row, Subject};
+use anyhow::{Context, Result, bail, ensure};
+use stampede_loadgen::closed::{self, ClosedLoop, ClosedLoopReport, Work};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything that the timed runs share.
+pub(crate) struct Field {
+    stampede: Stampede,
+    redis: Option<Redis>,
+    benchmark: Option<Benchmark>,
+    cluster: Option<Cluster>,
+    samples: Option<Samples>,
+    offer_count: Cell<u64>,
+}
+
+/// What Stampede answered just before the measurement.
+struct Samples {
+    accepted: Sample,
+    sold_out: Sample,
+}
+
+/// How one closed loop is sent.
+#[derive(Clone, Copy)]
+struct Shape {
+    connections: usize,
+    pipeline: usize,
+}
+
+/// What a load needs of the server in figures of its row.
+enum Counted {
+    Accepted,
+    Refused,
+    Seats,
+    Read,
+}
+
+impl Field {
+    /// Finds every peer that `rows` name, or says which package is missing; proves that the peers
+    /// sell rightly; takes the samples for the stub.
+    pub(crate) async fn prepare(options: &Options, rows: &[&'static Row]) -> Result<Self> {
+        let wanted = |subject| rows.iter().any(|row| row.subjects.contains(&subject));
+        let redis = wanted(Subject::Redis).then(Redis::find).transpose()?;
+        let benchmark =
+            rows.iter().any(|row| row.load == Load::RedisBenchmark).then(Benchmark::find).transpose()?;
+        let cluster = wanted(Subject::Postgres).then(Cluster::create).transpose()?;
+        let stampede = match (options.addr, &options.stampede) {
+            (Some(address), _) => Stampede::Running(address),
+            (None, Some(binary)) => Stampede::Binary(binary.clone()),
+            (None, None) => Stampede::build()?,
+        };
+        let mut field =
+            Self { stampede, redis, benchmark, cluster, samples: None, offer_count: Cell::new(0) };
+        if let Some(redis) = &field.redis {
+            redis.prove().await?;
+        }
+        if let Some(cluster) = &field.cluster {
+            cluster.start()?.prove().await?;
+        }
+        if wanted(Subject::Stub) {
+            field.samples = Some(field.take_samples().await.context("no sample answers for the stub")?);
+        }
+        Ok(field)
+    }
+
+    /// How each server that takes part keeps what it acknowledged.
+    pub(crate) fn durability(&self) -> Result<Durability> {
+        let mut modes = Durability::from([("stampede", self.stampede.durability()?)]);
+        if self.redis.is_some() {
+            modes.insert("redis", redis::DURABILITY.to_owned());
+        }
+        if self.cluster.is_some() {
+            modes.insert("postgres", crate::peers::postgres::DURABILITY.to_owned());
+        }
+        Ok(modes)
+    }
+
+    /// The versions of the peers that take part.
+    pub(crate) fn versions(&self) -> Result<BTreeMap<&'static str, String>> {
+        let mut versions = BTreeMap::new();
+        if let Some(redis) = &self.redis {
+            versions.insert("Redis", redis.version()?);
+        }
+        if self.cluster.is_some() {
+            versions.insert("PostgreSQL", Cluster::version()?);
+        }
+        Ok(versions)
+    }
+
+    /// One timed run.
+    pub(crate) async fn measure(&self, row: &Row, subject: Subject, requests: u64) -> Result<Measured> {
+        match subject {
+            Subject::Stampede => self.measure_stampede(row.load, requests).await,
+            Subject::Stub => self.measure_stub(row.load, requests).await,
+            Subject::Redis => self.measure_redis(row.load, requests).await,
+            Subject::Postgres => self.measure_postgres(row.load, requests).await,
+        }
+    }
+
+    async fn take_samples(&self) -> Result<Samples> {
+        let server = self.stampede.start().await?;
+        let accepted = self.open(&server, Goods::Units(1_000))?.sample("HELD")?;
+        let sold_out = self.open(&server, Goods::Nothing)?.sample("SOLD_OUT")?;
+        Ok(Samples { accepted, sold_out })
+    }
+
+    /// Opens an offer; its name is new also on a server that was running before.
+    fn open(&self, server: &Measurable, goods: Goods) -> Result<Sale> {
+        let number = self.offer_count.replace(self.offer_count.get() + 1);
+        server.open(&format!("sku-{}-{number}", std::process::id()), goods)
+    }
+
+    async fn measure_stampede(&self, load: Load, requests: u64) -> Result<Measured> {
+        let server = self.stampede.start().await?;
+        let goods = match load {
+            Load::SoldOut { .. } => Goods::Nothing,
+            Load::Groups { .. } => Goods::Groups(requests),
+            // One more than is asked for: the last unit is another row's business.
+            _ => Goods::Units(requests + 1),
+        };
+        let mut sale = self.open(&server, goods)?;
+        if load == Load::RedisBenchmark {
+            let words = ["BUY", sale.offer(), BUYER, RESERVATION];
+            let measured = self.benchmark(server.address, server.process_id, requests, &words).await?;
+            sale.check(requests)?;
+            return Ok(measured);
+        }
+        let offer = sale.offer().to_owned();
+        let work = match load {
+            Load::Groups { .. } => Work::Groups { offer, size: GROUP_SIZE },
+            Load::Ping { .. } => Work::Ping,
+            _ => Work::Buy { offer },
+        };
+        let timed = timed(server.address, server.process_id, work, shape(load), requests).await?;
+        sale.check(timed.report.accepted)?;
+        if let Load::Groups { .. } = load {
+            let sold = sale.sold()?;
+            ensure!(
+                sold == timed.report.settled,
+                "{} seats were paid, but {sold} units sold",
+                timed.report.settled
+            );
+        }
+        Ok(timed.measured(&counted(load)))
+    }
+
+    async fn measure_stub(&self, load: Load, requests: u64) -> Result<Measured> {
+        let samples = self.samples.as_ref().context("the stub has no sample answers")?;
+        let sample = if let Load::SoldOut { .. } = load { &samples.sold_out } else { &samples.accepted };
+        let server = stub::start(sample).await?;
+        let (address, id) = (server.address(), Some(server.process_id()));
+        let offer = format!("sku-{}-0", std::process::id());
+        if load == Load::RedisBenchmark {
+            return self.benchmark(address, id, requests, &["BUY", &offer, BUYER, RESERVATION]).await;
+        }
+        let work = if let Load::Ping { .. } = load { Work::Ping } else { Work::Buy { offer } };
+        Ok(timed(address, id, work, shape(load), requests).await?.measured(&counted(load)))
+    }
+
+    async fn measure_redis(&self, load: Load, requests: u64) -> Result<Measured> {
+        let redis = self.redis.as_ref().context("Redis was not prepared")?;
+        let server = redis.start().await?;
+        let (address, id) = (server.address(), Some(server.process_id()));
+        let units = if let Load::SoldOut { .. } = load { 0 } else { requests + 1 };
+        let mut sale = redis::Sale::open(&server, units)?;
+        if load == Load::RedisBenchmark {
+            let measured = self.benchmark(address, id, requests, &sale.words(BUYER, RESERVATION)).await?;
+            sale.check(requests)?;
+            return Ok(measured);
+        }
+        let work = if let Load::Ping { .. } = load { Work::Ping } else { sale.work() };
+        let timed = timed(address, id, work, shape(load), requests).await?;
+        sale.check(timed.report.accepted)?;
+        Ok(timed.measured(&counted(load)))
+    }
+
+    async fn measure_postgres(&self, load: Load, requests: u64) -> Result<Measured> {
+        let Load::FewClients { clients } = load else { bail!("PostgreSQL runs no {load:?}") };
+        let cluster = self.cluster.as_ref().context("PostgreSQL was not prepared")?;
+        let sold = cluster.start()?.sell(requests + 1, clients, requests).await?;
+        ensure!(sold.accepted == requests, "PostgreSQL sold {} of {requests}", sold.accepted);
+        let seconds = sold.elapsed.as_secs_f64();
+        // Its work is spread over a process per connection: no single process to account for.
+        let per_second = sold.accepted as f64 / seconds;
+        Ok(Measured { per_second, seconds, other_answers: 0, server_cores: None, client_cores: None })
+    }
+
+    async fn benchmark(
+        &self,
+        address: SocketAddr,
+        process_id: Option<u32>,
+        requests: u64,
+        words: &[&str],
+    ) -> Result<Measured> {
+        let benchmark = self.benchmark.as_ref().context("redis-benchmark was not prepared")?;
+        let before = process_id.map(cpu_time).transpose()?;
+        let per_second = benchmark.run(address, requests, words).await?;
+        let seconds = requests as f64 / per_second;
+        let server_cores = cores(process_id, before, seconds)?;
+        Ok(Measured { per_second, seconds, other_answers: 0, server_cores, client_cores: None })
+    }
+}
+
+/// How many requests `row` sends when `--requests` says `all`.
+pub(crate) fn request_count(row: &Row, all: u64) -> u64 {
+    let share = all / row.divisor;
+    match row.load {
+        Load::RedisBenchmark => Benchmark::whole_pipelines(share),
+        // Whole groups: each seat is one BUY and one PAY.
+        Load::Groups { .. } => share.next_multiple_of(2 * GROUP_SIZE as u64),
+        _ => share,
+    }
+}
+
+fn shape(load: Load) -> Shape {
+    match load {
+        Load::Buy { pipeline }
+        | Load::SoldOut { pipeline }
+        | Load::Groups { pipeline }
+        | Load::Ping { pipeline } => Shape { connections: CONNECTION_COUNT, pipeline },
+        Load::FewClients { clients } => Shape { connections: clients as usize, pipeline: 1 },
+        Load::RedisBenchmark => Shape { connections: CONNECTION_COUNT, pipeline: 64 },
+    }
+}
+
+fn counted(load: Load) -> Counted {
+    match load {
+        Load::Buy { .. } | Load::FewClients { .. } | Load::RedisBenchmark => Counted::Accepted,
+        Load::SoldOut { .. } => Counted::Refused,
+        Load::Groups { .. } => Counted::Seats,
+        Load::Ping { .. } => Counted::Read,
+    }
+}
+
+/// One closed loop and what its server used meanwhile.
+struct Timed {
+    report: ClosedLoopReport,
+    server_cores: Option<f64>,
+}
+
+async fn timed(
+    address: SocketAddr,
+    process_id: Option<u32>,
+    work: Work,
+    shape: Shape,
+    requests: u64,
+) -> Result<Timed> {
+    let mut plan = ClosedLoop::new(&address.to_string(), work, requests);
+    plan.connections = shape.connections;
+    plan.pipeline = shape.pipeline;
+    let before = process_id.map(cpu_time).transpose()?;
+    let report = tokio::task::spawn_blocking(move || closed::run(&plan)).await??;
+    if let Some(error) = &report.first_error {
+        bail!(
+            "{} of {} requests were answered with errors, the first: {error}",
+            report.errors,
+            report.answered
+        );
+    }
+    ensure!(report.answered == requests, "{} of {requests} requests were answered", report.answered);
+    let server_cores = cores(process_id, before, report.elapsed_s)?;
+    Ok(Timed { report, server_cores })
+}
+
+fn cores(process_id: Option<u32>, before: Option<Duration>, seconds: f64) -> Result<Option<f64>> {
+    let after = process_id.map(cpu_time).transpose()?;
+    Ok(after.zip(before).map(|(after, before)| after.checked_sub(before).unwrap().as_secs_f64() / seconds))
+}
+
+impl Timed {
+    fn measured(&self, counted: &Counted) -> Measured {
+        let report = &self.report;
+        let (count, all) = match counted {
+            Counted::Accepted => (report.accepted, report.accepted),
+            Counted::Refused => (report.refused, report.refused),
+            Counted::Seats => (report.settled, report.settled + report.accepted),
+            Counted::Read => (report.read, report.read),
+        };
+        Measured {
+            per_second: count as f64 / report.elapsed_s,
+            seconds: report.elapsed_s,
+            other_answers: report.answered - all,
+            server_cores: self.server_cores,
+            client_cores: report.client_cpu_s.map(|cpu| cpu / report.elapsed_s),
+        }
+    }
+}

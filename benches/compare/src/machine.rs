@@ -1,0 +1,123 @@
+//! What the figures were measured on: processor, memory, kernel, commit, disk, load.
+//!
+//! Reads the system only; called once at the start of a comparison, the disk probe included, so
+//! that every table carries the disk's rate of the same run.
+
+use crate::process::output_of;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the disk is probed.
+const DISK_PROBE: Duration = Duration::from_secs(1);
+const DISK_BLOCK_BYTES: usize = 4096;
+
+#[derive(Serialize, Debug)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_gib: f64,
+    pub(crate) kernel: String,
+    /// Processes that wanted to run in the minute before the start; above 0.5 the machine was not quiet.
+    pub(crate) load_average_before: f64,
+    /// 4 KiB writes with `fdatasync` after each, per second, in the directory that the servers used.
+    pub(crate) disk_syncs_per_second: f64,
+    pub(crate) commit: String,
+}
+
+impl Machine {
+    pub(crate) fn survey() -> Result<Self> {
+        Ok(Self {
+            cpu: cpu_model()?,
+            cores: std::thread::available_parallelism()?.get(),
+            memory_gib: memory_gib()?,
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            load_average_before: load_average()?,
+            disk_syncs_per_second: disk_syncs_per_second()?,
+            commit: commit(),
+        })
+    }
+}
+
+/// The load average of the last minute.
+pub(crate) fn load_average() -> Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    let first = text.split_whitespace().next().context("/proc/loadavg is empty")?;
+    first.parse().with_context(|| format!("/proc/loadavg begins with {first:?}"))
+}
+
+/// Processor time that the process `id` has used since its start, all its threads.
+pub(crate) fn cpu_time(id: u32) -> Result<Duration> {
+    // The kernel counts in hundredths of a second on every architecture that Debian ships.
+    const TICK: Duration = Duration::from_millis(10);
+    let path = format!("/proc/{id}/stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let fields = text.rsplit_once(')').with_context(|| format!("{path} has no process name"))?.1;
+    let ticks: u32 =
+        fields.split_whitespace().skip(11).take(2).map_while(|field| field.parse::<u32>().ok()).sum();
+    Ok(TICK * ticks)
+}
+
+fn cpu_model() -> Result<String> {
+    let text = fs::read_to_string("/proc/cpuinfo")?;
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    Ok(model.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned()))
+}
+
+fn memory_gib() -> Result<f64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    let kib: f64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .context("/proc/meminfo has no MemTotal")?;
+    Ok(kib / 1024.0 / 1024.0)
+}
+
+/// The commit that is measured, marked where the tree differs from it.
+fn commit() -> String {
+    let Ok(head) = output_of("git", &["rev-parse", "--short=12", "HEAD"]) else {
+        return "not in a repository".to_owned();
+    };
+    let head = head.trim();
+    match output_of("git", &["status", "--porcelain", "--untracked-files=no"]) {
+        Ok(changes) if changes.trim().is_empty() => head.to_owned(),
+        _ => format!("{head} with uncommitted changes"),
+    }
+}
+
+fn disk_syncs_per_second() -> Result<f64> {
+    let mut file = tempfile::tempfile().context("cannot make a file for the disk probe")?;
+    let block = [0x5a_u8; DISK_BLOCK_BYTES];
+    let started = Instant::now();
+    let mut count = 0_u32;
+    while started.elapsed() < DISK_PROBE {
+        // A journal reuses its space: the file stays at 4 MiB.
+        if count.is_multiple_of(1024) {
+            file.seek(SeekFrom::Start(0))?;
+        }
+        file.write_all(&block)?;
+        file.sync_data()?;
+        count += 1;
+    }
+    Ok(f64::from(count) / started.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cpu_time, load_average};
+    use std::time::Duration;
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let id = std::process::id();
+        let before = cpu_time(id).unwrap();
+        let mut sum = 0_u64;
+        while cpu_time(id).unwrap() < before + Duration::from_millis(20) {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert!(load_average().unwrap() >= 0.0);
+    }
+}

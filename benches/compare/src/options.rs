@@ -1,0 +1,78 @@
+//! The harness's command line.
+//!
+//! Parsing and checking only; `main` acts on it.
+
+use crate::rows::ROWS;
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Runs the same work on Stampede and its peers, in one run, and prints medians, spreads and ratios.
+#[derive(Parser, Debug)]
+#[command(name = "stampede-compare", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    /// Rounds; each runs every row on every server once. Fewer than 5 are for trying out.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: u32,
+    /// Requests of one timed run; rows on slow servers take a fixed part of it.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+    pub(crate) requests: u64,
+    /// Only this row; may be given several times.
+    #[arg(long, value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
+    pub(crate) only: Vec<String>,
+    /// Also write the report as JSON, every round in it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also write the report as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Measure the Stampede that runs at this address instead of starting one. Its offers stay.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) addr: Option<SocketAddr>,
+    /// The server's binary; otherwise it is built from this workspace, in release mode.
+    #[arg(long, value_name = "FILE", conflicts_with = "addr")]
+    pub(crate) stampede: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) role: Option<Role>,
+}
+
+/// What else this binary is.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Role {
+    /// Serves as the stub; the harness starts this itself.
+    #[command(hide = true)]
+    Stub {
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The answer to every BUY, as hexadecimal digits.
+        #[arg(long)]
+        answer: String,
+        /// The id inside the answer, which each request's own id replaces.
+        #[arg(long)]
+        id: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_row_that_does_not_exist_is_refused_with_those_that_do() {
+        let error = Options::try_parse_from(["stampede-compare", "--only", "buy"]).unwrap_err().to_string();
+        assert!(error.contains("buy-64") && error.contains("ping-1"), "{error}");
+    }
+
+    #[test]
+    fn no_runs_or_too_few_requests_are_refused() {
+        assert!(Options::try_parse_from(["stampede-compare", "--runs", "0"]).is_err());
+        assert!(Options::try_parse_from(["stampede-compare", "--requests", "9999"]).is_err());
+    }
+}

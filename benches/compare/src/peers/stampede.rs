@@ -1,0 +1,195 @@
+//! Stampede itself: built from this workspace and started afresh for each timed run, or already
+//! running somewhere.
+//!
+//! Owns its command line, the offers of a run, the sample answers for the stub, and the audit that
+//! every timed run must pass: invariants OK, and as many units held and sold as were accepted.
+
+use crate::process::{self, Server};
+use anyhow::{Context, Result, bail, ensure};
+use stampede_loadgen::setup;
+use stampede_loadgen::wire::client::{Client, Reply};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The mode that the server is started in: the file journal, and with it `sync`, is yet to come.
+pub(crate) const DURABILITY: &str = "memory";
+/// Seats of a group in the group row.
+pub(crate) const GROUP_SIZE: usize = 4;
+const PRICE: u64 = 1_990;
+
+/// Where the servers of the timed runs come from.
+pub(crate) enum Stampede {
+    /// A binary, started for each timed run.
+    Binary(PathBuf),
+    /// A server that runs already and keeps its offers.
+    Running(SocketAddr),
+}
+
+/// A server to measure; one that was started ends with this value.
+pub(crate) struct Measurable {
+    pub(crate) address: SocketAddr,
+    pub(crate) process_id: Option<u32>,
+    _server: Option<Server>,
+}
+
+/// The bytes of one answer to a BUY, and the id inside.
+pub(crate) struct Sample {
+    pub(crate) answer: Vec<u8>,
+    pub(crate) id: String,
+}
+
+/// What is put on sale for one timed run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Goods {
+    /// So many single units.
+    Units(u64),
+    /// One unit, already taken: every further intent is refused.
+    Nothing,
+    /// So many units in groups.
+    Groups(u64),
+}
+
+/// An offer that is open on a running server.
+pub(crate) struct Sale {
+    client: Client,
+    offer: String,
+    /// Units taken before the timed run.
+    taken_before: u64,
+}
+
+impl Stampede {
+    /// Builds the release binary and stands on it.
+    pub(crate) fn build() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        eprintln!("building stampede (release)");
+        process::output_of(
+            cargo,
+            &["build", "--release", "--package", "stampede-gateway", "--bin", "stampede"],
+        )
+        .context("the server does not build; `--stampede FILE` measures a binary built before")?;
+        let own = std::env::current_exe().context("cannot find this program's own file")?;
+        let built = own.with_file_name("stampede");
+        ensure!(built.is_file(), "{} was not built; name the binary with --stampede", built.display());
+        Ok(Self::Binary(built))
+    }
+
+    /// What stands beside each figure.
+    pub(crate) fn durability(&self) -> Result<String> {
+        match self {
+            Self::Binary(_) => Ok(DURABILITY.to_owned()),
+            Self::Running(address) => {
+                let reply = Client::connect_plain(&address.to_string())?.command(&[b"INFO"])?;
+                let text = String::from_utf8_lossy(reply.frame().text().unwrap_or_default()).into_owned();
+                let mode = text.lines().find_map(|line| line.trim().strip_prefix("durability:"));
+                Ok(mode.context("INFO of the running server names no durability")?.to_owned())
+            }
+        }
+    }
+
+    pub(crate) async fn start(&self) -> Result<Measurable> {
+        match self {
+            Self::Running(address) => Ok(Measurable { address: *address, process_id: None, _server: None }),
+            Self::Binary(program) => {
+                let server = start(program).await?;
+                Ok(Measurable {
+                    address: server.address(),
+                    process_id: Some(server.process_id()),
+                    _server: Some(server),
+                })
+            }
+        }
+    }
+}
+
+async fn start(program: &Path) -> Result<Server> {
+    let directory = process::data_directory()?;
+    let (address, ops) = (process::free_address()?, process::free_address()?);
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--listen", &address.to_string(), "--ops", &ops.to_string()])
+        .args(["--durability", DURABILITY])
+        .arg("--data")
+        .arg(directory.path().join("data"));
+    Server::start("stampede", command, address, directory).await
+}
+
+impl Measurable {
+    /// Puts `goods` on sale as `offer`, a name that the server does not know yet.
+    pub(crate) fn open(&self, offer: &str, goods: Goods) -> Result<Sale> {
+        let mut client = Client::connect_plain(&self.address.to_string())?;
+        let definition = match goods {
+            Goods::Units(units) => setup::plain_offer(units, PRICE),
+            Goods::Nothing => setup::plain_offer(1, PRICE),
+            Goods::Groups(units) => setup::group_offer(units, PRICE, GROUP_SIZE),
+        };
+        setup::put_offer(&mut client, offer, &definition)?;
+        let mut sale = Sale { client, offer: offer.to_owned(), taken_before: 0 };
+        if goods == Goods::Nothing {
+            sale.buy("first", "first", "HELD")?;
+            sale.taken_before = 1;
+        }
+        Ok(sale)
+    }
+}
+
+impl Sale {
+    pub(crate) fn offer(&self) -> &str {
+        &self.offer
+    }
+
+    /// One answer to a BUY as the load generator sends it, which must say `status`.
+    pub(crate) fn sample(&mut self, status: &str) -> Result<Sample> {
+        // As long as the load generator's ids, which its serials never reach.
+        let (buyer, id) = ("b999999999999", "r999999999999");
+        let reply = self.buy(buyer, id, status)?;
+        if status == "HELD" {
+            self.taken_before += 1;
+        }
+        Ok(Sample { answer: reply.frame().bytes().to_vec(), id: id.to_owned() })
+    }
+
+    /// Fails unless the audit is OK and `accepted` units are held or sold since the offer was opened.
+    pub(crate) fn check(&mut self, accepted: u64) -> Result<()> {
+        let audit = self.ask(&["AUDIT", &self.offer.clone()])?;
+        ensure!(
+            audit.frame().field_text(b"status") == Some(b"OK"),
+            "Stampede: the audit after the run says {}",
+            audit.frame().sentence()
+        );
+        let pool = self.ask(&["POOL", "GET", &self.offer.clone()])?;
+        let count = |name: &str| match pool.frame().field_number(name.as_bytes()) {
+            Some(number) => u64::try_from(number).context("a negative count"),
+            None => bail!("POOL GET answered without {name}: {}", pool.frame().sentence()),
+        };
+        let (held, sold) = (count("held")?, count("sold")?);
+        let expected = accepted + self.taken_before;
+        ensure!(
+            held + sold == expected,
+            "Stampede: {expected} units accepted, but the pool has {held} held and {sold} sold"
+        );
+        Ok(())
+    }
+
+    /// Units of the offer's pool that are sold for good.
+    pub(crate) fn sold(&mut self) -> Result<u64> {
+        let pool = self.ask(&["POOL", "GET", &self.offer.clone()])?;
+        let sold = pool.frame().field_number(b"sold").context("POOL GET answered without sold")?;
+        Ok(u64::try_from(sold)?)
+    }
+
+    fn buy(&mut self, buyer: &str, id: &str, status: &str) -> Result<Reply> {
+        let reply = self.ask(&["BUY", &self.offer.clone(), buyer, id])?;
+        ensure!(
+            reply.frame().field_text(b"status") == Some(status.as_bytes()),
+            "BUY was answered {}, expected {status}",
+            reply.frame().sentence()
+        );
+        Ok(reply)
+    }
+
+    fn ask(&mut self, words: &[&str]) -> Result<Reply> {
+        let bytes: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        Ok(self.client.command(&bytes)?)
+    }
+}

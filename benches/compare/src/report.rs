@@ -1,0 +1,236 @@
+//! What a comparison came to: every round's figure, medians, ratios, and what they were measured on.
+//!
+//! Gathers and judges; `markdown` lays it out for people, serde for programs. Called by `main` once
+//! all rounds are done. A target that is stated for a syncing server is left unjudged where the
+//! server measured does not sync.
+
+mod markdown;
+
+use crate::figures::Spread;
+use crate::machine::Machine;
+use crate::rows::{ROWS, Row, Subject, TARGETS, Target};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One timed run of one row on one subject.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Measured {
+    /// What the row counts, per second.
+    pub(crate) per_second: f64,
+    pub(crate) seconds: f64,
+    /// Answers that the row does not count: BUSY, other refusals. They are part of the time.
+    pub(crate) other_answers: u64,
+    /// Processor cores that the server kept busy, where it is one process of ours.
+    pub(crate) server_cores: Option<f64>,
+    /// The same of the client; near 1 its single thread was the limit.
+    pub(crate) client_cores: Option<f64>,
+}
+
+/// How a subject keeps what it has acknowledged.
+pub(crate) type Durability = BTreeMap<&'static str, String>;
+
+/// One row on one subject, all rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cell {
+    #[serde(serialize_with = "row_name")]
+    pub(crate) row: &'static Row,
+    pub(crate) subject: Subject,
+    pub(crate) requests: u64,
+    pub(crate) rounds: Vec<Measured>,
+    pub(crate) per_second: Option<Spread>,
+}
+
+impl Cell {
+    pub(crate) fn new(row: &'static Row, subject: Subject, requests: u64) -> Self {
+        Self { row, subject, requests, rounds: Vec::new(), per_second: None }
+    }
+
+    pub(crate) fn add(&mut self, measured: Measured) {
+        self.rounds.push(measured);
+        self.per_second = Spread::of(&self.rates());
+    }
+
+    fn rates(&self) -> Vec<f64> {
+        self.rounds.iter().map(|round| round.per_second).collect()
+    }
+
+    /// The median of the cores that the server used; nothing where it was not measured.
+    fn server_cores(&self) -> Option<f64> {
+        self.median_of(|round| round.server_cores)
+    }
+
+    /// The same of the client.
+    fn client_cores(&self) -> Option<f64> {
+        self.median_of(|round| round.client_cores)
+    }
+
+    fn median_of(&self, figure: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
+        let figures: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
+        Spread::of(&figures).map(|spread| spread.median)
+    }
+
+    fn other_answers(&self) -> u64 {
+        self.rounds.iter().map(|round| round.other_answers).sum()
+    }
+}
+
+/// Whether a wanted ratio was reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Reached,
+    Below,
+    /// The target is stated for `sync`, and the server measured does not sync.
+    NotJudged,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Ratio {
+    over: (&'static str, Subject),
+    under: (&'static str, Subject),
+    value: Spread,
+    target: f64,
+    verdict: Verdict,
+}
+
+/// What a comparison was made with and on.
+#[derive(Debug, Serialize)]
+pub(crate) struct Circumstances {
+    /// The command that repeats it.
+    pub(crate) command: String,
+    pub(crate) machine: Machine,
+    /// The peers' versions, by name.
+    pub(crate) versions: BTreeMap<&'static str, String>,
+    pub(crate) durability: Durability,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    pub(crate) circumstances: Circumstances,
+    pub(crate) load_average_after: f64,
+    pub(crate) rounds: usize,
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) ratios: Vec<Ratio>,
+}
+
+impl Report {
+    pub(crate) fn new(circumstances: Circumstances, load_average_after: f64, cells: Vec<Cell>) -> Self {
+        let syncs = circumstances.durability.get("stampede").is_some_and(|mode| mode == "sync");
+        let ratios = TARGETS.iter().filter_map(|target| ratio(target, &cells, syncs)).collect();
+        let rounds = cells.iter().map(|cell| cell.rounds.len()).max().unwrap_or(0);
+        Self { circumstances, load_average_after, rounds, cells, ratios }
+    }
+
+    fn cell(&self, row: &str, subject: Subject) -> Option<&Cell> {
+        find(&self.cells, (row, subject))
+    }
+
+    /// The rows that were run, in the table's order.
+    fn rows(&self) -> impl Iterator<Item = &'static Row> + '_ {
+        ROWS.iter().filter(|row| self.cells.iter().any(|cell| cell.row.name == row.name))
+    }
+}
+
+fn row_name<S: serde::Serializer>(row: &Row, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(row.name)
+}
+
+fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Option<&'a Cell> {
+    cells.iter().find(|cell| cell.row.name == row && cell.subject == subject)
+}
+
+/// Judges one target; nothing where `--only` left out a side of it.
+fn ratio(target: &Target, cells: &[Cell], syncs: bool) -> Option<Ratio> {
+    let (over, under) = (find(cells, target.over)?, find(cells, target.under)?);
+    let value = Spread::ratio(&over.rates(), &under.rates())?;
+    let verdict = if target.wants_sync && !syncs {
+        Verdict::NotJudged
+    } else if value.median >= target.least {
+        Verdict::Reached
+    } else {
+        Verdict::Below
+    };
+    Some(Ratio { over: target.over, under: target.under, value, target: target.least, verdict })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Circumstances, Durability, Measured, Report, Verdict};
+    use crate::machine::Machine;
+    use crate::rows::{ROWS, Subject};
+
+    fn cell(row: &str, subject: Subject, rates: &[f64]) -> Cell {
+        let row = ROWS.iter().find(|known| known.name == row).unwrap();
+        let mut cell = Cell::new(row, subject, 1_000);
+        for &per_second in rates {
+            cell.add(Measured {
+                per_second,
+                seconds: 1.0,
+                other_answers: 0,
+                server_cores: Some(0.5),
+                client_cores: Some(1.0),
+            });
+        }
+        cell
+    }
+
+    fn report(mode: &str) -> Report {
+        let machine = Machine {
+            cpu: "a processor".to_owned(),
+            cores: 2,
+            memory_gib: 16.0,
+            kernel: "6.1".to_owned(),
+            load_average_before: 0.1,
+            disk_syncs_per_second: 15_000.0,
+            commit: "abc".to_owned(),
+        };
+        let cells = vec![
+            cell("buy-64", Subject::Stampede, &[800.0, 900.0, 850.0]),
+            cell("buy-64", Subject::Stub, &[1_000.0, 1_000.0, 1_000.0]),
+            cell("buy-64", Subject::Redis, &[100.0, 100.0, 100.0]),
+            cell("sold-out-64", Subject::Stampede, &[850.0]),
+            cell("sold-out-64", Subject::Stub, &[1_000.0]),
+        ];
+        let durability = Durability::from([("stampede", mode.to_owned()), ("redis", "AOF".to_owned())]);
+        let versions = [("Redis", "7.0".to_owned())].into();
+        let circumstances =
+            Circumstances { command: "the command".to_owned(), machine, versions, durability };
+        Report::new(circumstances, 0.2, cells)
+    }
+
+    #[test]
+    fn a_target_for_sync_is_judged_only_on_a_server_that_syncs() {
+        let verdicts =
+            |mode| -> Vec<Verdict> { report(mode).ratios.iter().map(|ratio| ratio.verdict).collect() };
+        assert_eq!(verdicts("sync"), [Verdict::Reached, Verdict::Reached, Verdict::Below]);
+        assert_eq!(verdicts("memory"), [Verdict::NotJudged, Verdict::NotJudged, Verdict::Below]);
+    }
+
+    #[test]
+    fn the_table_shows_medians_spreads_modes_and_too_few_rounds() {
+        let text = report("memory").markdown();
+        for part in [
+            "850 (800–900), 0.5 + 1.0 cores",
+            "Stampede (memory)",
+            "8.50 (8.00–9.00)",
+            "≥ 8",
+            "3 rounds",
+            "fewer than 5",
+            "a processor",
+            "15.0 k",
+            "`the command`",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn programs_find_every_round_in_the_json() {
+        let json = serde_json::to_value(report("memory")).unwrap();
+        assert_eq!(json["cells"][0]["rounds"][1]["per_second"], 900.0);
+        assert_eq!(json["cells"][0]["per_second"]["median"], 850.0);
+        assert_eq!(json["ratios"][2]["verdict"], "below");
+        assert_eq!(json["durability"]["stampede"], "memory");
+    }
+}

@@ -1,0 +1,147 @@
+//! Lays a report out as Markdown: machine, table of figures, table of ratios.
+//!
+//! Only layout; nothing is computed here that the JSON does not carry. Each figure stands beside
+//! its durability mode, its spread and the processor time of its server.
+
+use super::{Cell, Circumstances, Ratio, Report, Verdict};
+use crate::figures::{Spread, rate};
+use crate::rows::Subject;
+use std::fmt::{self, Write};
+
+/// Medians of fewer rounds are for trying the harness out.
+const ROUNDS_MIN: usize = 5;
+/// A load average from which the machine is called busy, per core.
+const QUIET_LOAD_PER_CORE: f64 = 0.5;
+
+impl Report {
+    /// The whole report as one Markdown text.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _written = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        self.write_circumstances(out)?;
+        self.write_figures(out)?;
+        self.write_ratios(out)
+    }
+
+    fn write_circumstances(&self, out: &mut String) -> fmt::Result {
+        let Circumstances { command, machine, versions, .. } = &self.circumstances;
+        writeln!(
+            out,
+            "Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it. Disk: {} syncs of 4 KiB per second.",
+            machine.cpu,
+            machine.cores,
+            machine.memory_gib,
+            machine.kernel,
+            rate(machine.disk_syncs_per_second)
+        )?;
+        writeln!(
+            out,
+            "Commit {}. Load average before {:.2}, after {:.2}.",
+            machine.commit, machine.load_average_before, self.load_average_after
+        )?;
+        for (server, version) in versions {
+            writeln!(out, "{server} {version}.")?;
+        }
+        writeln!(out, "Command: `{command}`\n")?;
+        writeln!(
+            out,
+            "Maximum throughput (closed loop) of {} rounds, each figure: median per second (least–greatest), cores that the \
+             server + the client kept busy. Every server was started afresh for each timed run, alone with the client, and its record \
+             checked after it.",
+            self.rounds
+        )?;
+        if self.rounds < ROUNDS_MIN {
+            writeln!(out, "\n**Only {} rounds, fewer than {ROUNDS_MIN}: not to be quoted.**", self.rounds)?;
+        }
+        if machine.load_average_before > QUIET_LOAD_PER_CORE * machine.cores as f64 {
+            writeln!(out, "\n**The machine was busy with other work when this began: not to be quoted.**")?;
+        }
+        Ok(())
+    }
+
+    fn write_figures(&self, out: &mut String) -> fmt::Result {
+        let shown: Vec<Subject> =
+            Subject::ALL.into_iter().filter(|s| self.cells.iter().any(|cell| cell.subject == *s)).collect();
+        write!(out, "\n| row | counts | requests |")?;
+        for subject in &shown {
+            write!(out, " {} |", self.subject_title(*subject))?;
+        }
+        write!(out, "\n|---|---|---|")?;
+        for _ in &shown {
+            write!(out, "---|")?;
+        }
+        for row in self.rows() {
+            let requests =
+                self.cells.iter().find(|cell| cell.row.name == row.name).map_or(0, |cell| cell.requests);
+            write!(out, "\n| {} | {} | {requests} |", row.title, row.counts)?;
+            for subject in &shown {
+                write!(out, " {} |", self.cell(row.name, *subject).map_or_else(String::new, figure))?;
+            }
+        }
+        writeln!(out)
+    }
+
+    fn write_ratios(&self, out: &mut String) -> fmt::Result {
+        if self.ratios.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n| ratio | of medians (least–greatest in a round) | target | |")?;
+        writeln!(out, "|---|---|---|---|")?;
+        for ratio in &self.ratios {
+            let (over, under) = (self.side(ratio.over), self.side(ratio.under));
+            let Spread { median, min, max } = ratio.value;
+            writeln!(
+                out,
+                "| {over} / {under} | {median:.2} ({min:.2}–{max:.2}) | ≥ {} | {} |",
+                ratio.target,
+                verdict(ratio)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn side(&self, (row, subject): (&str, Subject)) -> String {
+        format!("{row} on {}", self.subject_title(subject))
+    }
+
+    /// The subject with its durability, where it has any.
+    fn subject_title(&self, subject: Subject) -> String {
+        let (title, key) = match subject {
+            Subject::Stampede => ("Stampede", "stampede"),
+            Subject::Stub => ("stub", "stub"),
+            Subject::Redis => ("Redis + Lua", "redis"),
+            Subject::Postgres => ("PostgreSQL", "postgres"),
+        };
+        self.circumstances
+            .durability
+            .get(key)
+            .map_or_else(|| title.to_owned(), |mode| format!("{title} ({mode})"))
+    }
+}
+
+fn figure(cell: &Cell) -> String {
+    let Some(Spread { median, min, max }) = cell.per_second else { return String::new() };
+    let mut text = format!("{} ({}–{})", rate(median), rate(min), rate(max));
+    let _written = match (cell.server_cores(), cell.client_cores()) {
+        (Some(server), Some(client)) => write!(text, ", {server:.1} + {client:.1} cores"),
+        (Some(server), None) => write!(text, ", {server:.1} cores"),
+        _ => Ok(()),
+    };
+    if cell.other_answers() > 0 {
+        let _written = write!(text, ", {} other answers", cell.other_answers());
+    }
+    text
+}
+
+fn verdict(ratio: &Ratio) -> &'static str {
+    match ratio.verdict {
+        Verdict::Reached => "reached",
+        Verdict::Below => "below",
+        Verdict::NotJudged => "not judged: the target is for sync durability",
+    }
+}
