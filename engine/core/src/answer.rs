@@ -386,3 +386,148 @@ pub struct AuditAnswer {
     /// A digest of the whole state; equal digests are equal states.
     pub digest: u128,
 }
+
+impl<T> Answer<T> {
+    /// The same answer with its texts held another way. `hold` is called once per text, in the order of the fields.
+    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> Answer<U> {
+        let hold = &mut hold;
+        match self {
+            Answer::Reservation(reservation) => Answer::Reservation(reservation.map(hold)),
+            Answer::Refused(refusal) => Answer::Refused(refusal),
+            Answer::Misuse(misuse) => Answer::Misuse(misuse),
+            Answer::Done => Answer::Done,
+            Answer::DoneBefore => Answer::DoneBefore,
+            Answer::Pool(pool) => Answer::Pool(pool.map(hold)),
+            Answer::Buyer(buyer) => Answer::Buyer(Box::new(buyer.map(hold))),
+            Answer::Group(group) => Answer::Group(Box::new(group.map(hold))),
+            Answer::Groups(groups) => {
+                Answer::Groups(groups.into_iter().map(|group| group.map(&mut *hold)).collect())
+            }
+            Answer::Offer(offer) => Answer::Offer(Box::new(offer.map(hold))),
+            Answer::Offers(page) => Answer::Offers(page.map(|summary| summary.map(&mut *hold))),
+            Answer::Reservations(page) => {
+                Answer::Reservations(page.map(|reservation| reservation.map(&mut *hold)))
+            }
+            Answer::Demand(demand) => Answer::Demand(demand),
+            Answer::Audit(audit) => Answer::Audit(audit),
+        }
+    }
+}
+
+impl<T> ReservationAnswer<T> {
+    /// The same reservation with its texts held another way.
+    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> ReservationAnswer<U> {
+        ReservationAnswer {
+            status: self.status,
+            id: hold(self.id),
+            buyer: hold(self.buyer),
+            qty: self.qty,
+            price: self.price,
+            amount: self.amount,
+            expires: self.expires,
+            event: self.event,
+            group: self.group.map(|part| part.map(hold)),
+            replayed: self.replayed,
+            late: self.late,
+            owe: self.owe,
+        }
+    }
+}
+
+impl<T> GroupPart<T> {
+    /// The same part with its text held another way.
+    pub fn map<U>(self, hold: impl FnOnce(T) -> U) -> GroupPart<U> {
+        GroupPart {
+            group: hold(self.group),
+            state: self.state,
+            seats_left: self.seats_left,
+            expires: self.expires,
+        }
+    }
+}
+
+impl<T> GroupAnswer<T> {
+    /// The same group with its texts held another way.
+    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> GroupAnswer<U> {
+        GroupAnswer {
+            group: hold(self.group),
+            state: self.state,
+            leader: self.leader.map(&mut hold),
+            size: self.size,
+            seats: self.seats,
+            paid: self.paid,
+            expires: self.expires,
+            members: self.members.into_iter().map(|member| member.map(&mut hold)).collect(),
+        }
+    }
+}
+
+impl<T> MemberAnswer<T> {
+    /// The same member with its texts held another way.
+    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> MemberAnswer<U> {
+        MemberAnswer { buyer: hold(self.buyer), id: hold(self.id), status: self.status, qty: self.qty }
+    }
+}
+
+impl<T> BuyerAnswer<T> {
+    /// The same buyer with its texts held another way.
+    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> BuyerAnswer<U> {
+        BuyerAnswer {
+            buyer: hold(self.buyer),
+            units: self.units,
+            campaign_units: self.campaign_units,
+            count: self.count,
+            reservations: self.reservations.into_iter().map(|one| one.map(&mut hold)).collect(),
+        }
+    }
+}
+
+impl<T> PoolAnswer<T> {
+    /// The same pool with its text held another way.
+    pub fn map<U>(self, hold: impl FnOnce(T) -> U) -> PoolAnswer<U> {
+        PoolAnswer {
+            pool: hold(self.pool),
+            total: self.total,
+            available: self.available,
+            held: self.held,
+            sold: self.sold,
+        }
+    }
+}
+
+impl<T> OfferSummary<T> {
+    /// The same line with its text held another way.
+    pub fn map<U>(self, hold: impl FnOnce(T) -> U) -> OfferSummary<U> {
+        OfferSummary {
+            offer: hold(self.offer),
+            window: self.window,
+            opens: self.opens,
+            closes: self.closes,
+            reservations: self.reservations,
+            held: self.held,
+            sold: self.sold,
+        }
+    }
+}
+
+impl<T> OfferAnswer<T> {
+    /// The same offer with its text held another way.
+    pub fn map<U>(self, hold: impl FnOnce(T) -> U) -> OfferAnswer<U> {
+        OfferAnswer {
+            summary: self.summary.map(hold),
+            definition: self.definition,
+            paid: self.paid,
+            owed: self.owed,
+            groups_open: self.groups_open,
+            groups_formed: self.groups_formed,
+            groups_failed: self.groups_failed,
+        }
+    }
+}
+
+impl<R> Page<R> {
+    /// The same page with each entry turned into another.
+    pub fn map<S>(self, turn: impl FnMut(R) -> S) -> Page<S> {
+        Page { next: self.next, entries: self.entries.into_iter().map(turn).collect() }
+    }
+}
