@@ -243,9 +243,7 @@ impl Crate {
         format!(
             "{}: the module `{}` has no rank; put it into the layers of {} in xtask/src/layers/table.rs, above \
              everything that it names and below everything that names it",
-            file.shown,
-            file.module[0],
-            self.package
+            file.shown, file.module[0], self.package
         )
     }
 }
