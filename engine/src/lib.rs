@@ -1,1 +1,71 @@
-//! Shards around the core.
+//! Shards, queues, clock and journal around the core of Stampede: the embeddable engine.
+//!
+//! ```
+//! use stampede_engine::core::{Money, Offer, Request, Text};
+//! use stampede_engine::{Engine, EngineConfig};
+//!
+//! let engine = Engine::start(EngineConfig::default())?;
+//! let mut client = engine.client();
+//! let offer = Text::id(b"sku")?;
+//! let definition = Box::new(Offer::with_stock(Money::cash(1990), 100));
+//! client.call(&Request::OfferPut { offer, definition })?;
+//! let reply = client.call(&Request::buy(offer, Text::id(b"alice")?, Text::id(b"order-1")?))?;
+//! println!("{:?}", reply.answer());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Client`] waits for each answer. Whoever serves many connections fills [`Run`]s, submits them
+//! ([`Engine::submit`]) and takes them back from an [`Outbox`], from async code or from a thread:
+//!
+//! ```
+//! # use stampede_engine::core::{Request, Text};
+//! # use stampede_engine::{Engine, EngineConfig, Outbox};
+//! # let engine = Engine::start(EngineConfig::default())?;
+//! let outbox = Outbox::new(16);
+//! let offer = Text::id(b"sku")?;
+//! let mut run = engine.run();
+//! run.push(&Request::buy(offer, Text::id(b"alice")?, Text::id(b"order-1")?))?;
+//! run.push(&Request::buy(offer, Text::id(b"bob")?, Text::id(b"order-2")?))?;
+//! engine.submit(engine.shard_of(offer), run, &outbox)?;
+//! if let Some(run) = outbox.take_blocking() {
+//!     for answer in run.answers() {
+//!         println!("{answer:?}");
+//!     }
+//!     engine.recycle(run);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The straight line of one intent: [`Engine::submit`] → inbox → shard (stamps the time, lets the machine decide,
+//! hands the events to the [`Journal`]) → [`Outbox`].
+//!
+//! Layers, lowest first; a file uses only what stands before it:
+//! `slot, clock, wake, counters, outbox + run` → `config, inbox, journal` → `shard` → `engine + client`.
+
+pub use stampede_core as core;
+
+mod client;
+mod clock;
+mod config;
+mod counters;
+mod engine;
+mod inbox;
+mod journal;
+mod outbox;
+mod run;
+mod shard;
+mod slot;
+mod wake;
+
+pub use client::{CallError, Client, Reply};
+pub use clock::{Clock, SLEW_PPM, SystemTimeSource, TimeSource};
+pub use config::{
+    Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, SHARDS_MAX, StartError,
+};
+pub use counters::Counters;
+pub use engine::{Engine, Reject, Rejected, StopError};
+pub use journal::{Journal, JournalError, MemoryJournal};
+pub use outbox::Outbox;
+pub use run::{Outcome, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
+pub use slot::{SLOT_COUNT, ShardIndex, Slot};
+pub use wake::Wake;

@@ -1,0 +1,117 @@
+//! What an engine is started with, and what can be wrong about it.
+//!
+//! Raw values come in, a checked configuration goes on; nothing is global. Called by whoever starts an engine.
+
+use crate::run::RUN_REQUESTS_MAX;
+use std::io;
+use std::num::NonZero;
+use std::thread;
+
+/// The most shards: each is a thread.
+pub const SHARDS_MAX: u16 = 256;
+/// Requests that may wait for one shard unless told otherwise: about a quarter of a second's work, after which
+/// most buyers' storefronts would have given up.
+pub const INBOX_REQUESTS_DEFAULT: usize = 262_144;
+/// The most requests that may wait for one shard: beyond this the queue holds gigabytes and answers come too late.
+pub const INBOX_REQUESTS_MAX: usize = 16_777_216;
+
+/// When a decision counts as kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Synced to disk before it is answered.
+    Sync,
+    /// Written before it is answered, synced soon after.
+    Async,
+    /// Kept in memory alone: lost with the process.
+    Memory,
+}
+
+impl Durability {
+    /// Every mode, the strictest first.
+    pub const ALL: [Durability; 3] = [Durability::Sync, Durability::Async, Durability::Memory];
+
+    /// The name in configurations and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Durability::Sync => "sync",
+            Durability::Async => "async",
+            Durability::Memory => "memory",
+        }
+    }
+}
+
+/// What an engine is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// How many shards, 1 to [`SHARDS_MAX`]. Default: half the cores, at least one; the other half serves sockets.
+    /// A campaign lives on one shard, so more shards help several campaigns, never a single one.
+    pub shards: u16,
+    /// Requests that may wait for one shard, from [`RUN_REQUESTS_MAX`] to [`INBOX_REQUESTS_MAX`]; what comes on top is
+    /// answered as busy. Default: [`INBOX_REQUESTS_DEFAULT`].
+    pub inbox_requests_max: usize,
+    /// When a decision counts as kept. Default and, so far, the only one that works: [`Durability::Memory`].
+    pub durability: Durability,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        EngineConfig {
+            shards: (cores() / 2).clamp(1, usize::from(SHARDS_MAX)) as u16,
+            inbox_requests_max: INBOX_REQUESTS_DEFAULT,
+            durability: Durability::Memory,
+        }
+    }
+}
+
+/// How many threads run at the same time here; one, if the system does not say.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+impl EngineConfig {
+    /// Checks the ranges, not whether a journal for the durability exists.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        if self.shards == 0 || self.shards > SHARDS_MAX {
+            return Err(StartError::Shards { given: self.shards });
+        }
+        if !(RUN_REQUESTS_MAX..=INBOX_REQUESTS_MAX).contains(&self.inbox_requests_max) {
+            return Err(StartError::InboxRequests { given: self.inbox_requests_max });
+        }
+        Ok(())
+    }
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The number of shards is out of range.
+    #[error("shards: 1 to {SHARDS_MAX} is expected, not {given}")]
+    Shards {
+        /// What was asked for.
+        given: u16,
+    },
+    /// The bound of the inboxes is out of range.
+    #[error("inbox_requests_max: {RUN_REQUESTS_MAX} to {INBOX_REQUESTS_MAX} is expected, not {given}")]
+    InboxRequests {
+        /// What was asked for.
+        given: usize,
+    },
+    /// There is no journal for this durability yet.
+    #[error(
+        "durability: {} needs the file journal, which this version does not have yet; use memory, \
+         and know that every reservation is lost when the process ends",
+        durability.name()
+    )]
+    NoFileJournal {
+        /// What was asked for.
+        durability: Durability,
+    },
+    /// The system gave no thread.
+    #[error("the thread of shard {shard} could not be started: {source}")]
+    Thread {
+        /// Which shard.
+        shard: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+}

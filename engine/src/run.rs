@@ -1,0 +1,202 @@
+//! A run: requests of one connection for one shard, and on the way back their answers.
+//!
+//! A run travels as one box: the connection fills it, the engine queues it, the shard answers it in place, and the
+//! connection reads it and gives it back to be filled again. Texts lie in two byte buffers of the run (one for what
+//! was asked, one for what was answered, so that the shard can read one while it writes the other); requests and
+//! answers point into them by [`Span`]. Once a run has been around, filling and answering it allocates nothing, except
+//! for lists and definitions.
+//!
+//! Bounded three ways (see the constants), so that neither a run's memory nor the time that it takes of its shard is
+//! unbounded. Called by connections, the client, and the shard.
+
+use crate::outbox::Outbox;
+use stampede_core::{Answer, LIST_MAX, Machine, Record, Request, Text, UnixMs};
+use std::sync::Arc;
+
+/// The most requests of one run: well above a usual pipeline, and about 30 µs of a shard's time, so that runs of
+/// several connections share a batch.
+pub const RUN_REQUESTS_MAX: usize = 256;
+/// The most bytes of text that the requests of one run carry: about what one read from a socket brings.
+pub const RUN_BYTES_MAX: usize = 64 * 1024;
+/// The most entries that the answers of one run may hold: two full lists, or any number of plain answers. A list of
+/// [`LIST_MAX`] reservations takes about 300 KiB.
+pub const RUN_ENTRIES_MAX: usize = 2 * LIST_MAX;
+/// What an offer's definition counts for among the entries: at its largest it is about as big as so many reservations.
+const DEFINITION_ENTRIES: usize = 64;
+
+/// A recycled run gives back what its answer texts used beyond this, so that one long list does not hold its
+/// memory for ever.
+const KEPT_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A text's place in its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// Copies a text to the end of a buffer. A run's bounds keep both numbers far below 2^32.
+    fn store(text: Text<'_>, buffer: &mut Vec<u8>) -> Span {
+        let span = Span { start: buffer.len() as u32, len: text.as_bytes().len() as u32 };
+        buffer.extend_from_slice(text.as_bytes());
+        span
+    }
+
+    fn text(self, buffer: &[u8]) -> Text<'_> {
+        let start = self.start as usize;
+        Text::stored(&buffer[start..start + self.len as usize])
+    }
+}
+
+/// The run takes no further request; submit it and begin another. A request whose texts passed [`Text::id`],
+/// [`Text::tags`] or [`Text::free`] always fits an empty run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the run is full: {RUN_REQUESTS_MAX} requests, {RUN_BYTES_MAX} bytes or {RUN_ENTRIES_MAX} list entries"
+)]
+pub struct RunFull;
+
+/// How a run came back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not submitted yet, or on its way.
+    #[default]
+    Open,
+    /// Every request was decided; the answers stand in the order of the requests.
+    Answered,
+    /// The shard has stopped for good. What became of the requests is not known: they may have been decided, and the
+    /// same ids will tell once the shard is back.
+    ShardDown,
+}
+
+/// Requests of one connection for one shard, and their answers.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// The texts of the requests.
+    asked: Vec<u8>,
+    requests: Vec<Request<Span>>,
+    /// The most entries that the answers may hold.
+    entries: usize,
+    /// The texts of the answers.
+    answered: Vec<u8>,
+    answers: Vec<Answer<Span>>,
+    outcome: Outcome,
+    /// Where it goes when it is answered; `None` while its connection has it.
+    outbox: Option<Arc<Outbox>>,
+}
+
+impl Run {
+    /// An empty run. It grows as it is filled and keeps what it has grown.
+    pub fn new() -> Box<Run> {
+        Box::default()
+    }
+
+    /// Adds a request. The texts are copied.
+    pub fn push(&mut self, request: &Request<Text<'_>>) -> Result<(), RunFull> {
+        let entries = self.entries + entries_max(request);
+        if self.requests.len() == RUN_REQUESTS_MAX || entries > RUN_ENTRIES_MAX {
+            return Err(RunFull);
+        }
+        let before = self.asked.len();
+        let held = request.clone().map(|text| Span::store(text, &mut self.asked));
+        if self.asked.len() > RUN_BYTES_MAX {
+            self.asked.truncate(before);
+            return Err(RunFull);
+        }
+        self.entries = entries;
+        self.requests.push(held);
+        Ok(())
+    }
+
+    /// How many requests it holds.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether it holds no request.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The requests, in the order in which they were pushed. Costs a copy of each; a definition is cloned.
+    pub fn requests(&self) -> impl ExactSizeIterator<Item = Request<Text<'_>>> {
+        self.requests.iter().map(|request| request.clone().map(|span| span.text(&self.asked)))
+    }
+
+    /// How it came back.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The answers, one per request and in their order; none unless the outcome is [`Outcome::Answered`]. Costs a
+    /// copy of each; lists are cloned.
+    pub fn answers(&self) -> impl ExactSizeIterator<Item = Answer<Text<'_>>> {
+        let given: &[Answer<Span>] = if self.outcome == Outcome::Answered { &self.answers } else { &[] };
+        given.iter().map(|answer| answer.clone().map(|span| span.text(&self.answered)))
+    }
+
+    /// Empties it for the next requests and keeps its memory.
+    pub fn clear(&mut self) {
+        self.asked.clear();
+        self.requests.clear();
+        self.entries = 0;
+        self.answered.clear();
+        self.answered.shrink_to(KEPT_ANSWER_BYTES);
+        self.answers.clear();
+        self.outcome = Outcome::Open;
+        self.outbox = None;
+    }
+
+    /// Addresses it before it is queued. What an earlier round left of answers goes.
+    pub(crate) fn address(&mut self, outbox: Arc<Outbox>) {
+        self.outbox = Some(outbox);
+        self.outcome = Outcome::Open;
+        self.answers.clear();
+        self.answered.clear();
+    }
+
+    /// Takes the address: the run is on its way back and must not keep its own outbox alive.
+    pub(crate) fn take_address(&mut self) -> Option<Arc<Outbox>> {
+        self.outbox.take()
+    }
+
+    /// Answers every request in order.
+    pub(crate) fn decide(&mut self, machine: &mut Machine, now: UnixMs, record: &mut impl Record) {
+        for request in &self.requests {
+            let request = request.clone().map(|span| span.text(&self.asked));
+            let answer = machine.handle(&request, now, record);
+            self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
+        }
+    }
+
+    pub(crate) fn close(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+/// The most entries that the answer to a request can hold.
+fn entries_max(request: &Request<Text<'_>>) -> usize {
+    match request {
+        Request::Buyer { .. } | Request::Group { .. } => LIST_MAX,
+        Request::Groups { count, .. }
+        | Request::OfferList { count, .. }
+        | Request::Reservations { count, .. } => (*count as usize).clamp(1, LIST_MAX),
+        Request::OfferPut { .. }
+        | Request::OfferGet { .. }
+        | Request::Demand { .. }
+        | Request::Audit { .. } => DEFINITION_ENTRIES,
+        Request::Buy(_)
+        | Request::Pay { .. }
+        | Request::Cancel { .. }
+        | Request::Return { .. }
+        | Request::Show { .. }
+        | Request::OfferPause { .. }
+        | Request::OfferResume { .. }
+        | Request::OfferClose { .. }
+        | Request::OfferExtend { .. }
+        | Request::PoolAdd { .. }
+        | Request::PoolGet { .. }
+        | Request::Revoke { .. } => 1,
+    }
+}

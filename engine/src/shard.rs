@@ -1,0 +1,296 @@
+//! One shard: the thread that owns a machine and decides everything in its campaigns.
+//!
+//! Each turn of its loop stamps the time once, settles a slice of what is due, decides a bounded batch of what is
+//! queued, commits the events, and releases the answers that the journal's watermark covers. It takes what is there and
+//! never waits for more; with nothing to do it sleeps until work, the watermark or the next deadline.
+//!
+//! A panic or a failed journal stops the shard for good, and it alone: everything unanswered, queued and submitted
+//! later comes back as [`Outcome::ShardDown`]. Started by the engine; reaches the machine, its inbox, its journal, its
+//! clock, and the outboxes of the runs that it answers.
+//!
+//! Invariants: answers leave in the order in which their runs were queued; no answer leaves before the events that it
+//! saw are durable; every queued run comes back.
+
+use crate::clock::{Clock, TimeSource};
+use crate::counters::LiveCounters;
+use crate::inbox::Inbox;
+use crate::journal::{Journal, JournalError, Recorder};
+use crate::outbox::Outbox;
+use crate::run::{Outcome, RUN_REQUESTS_MAX, Run};
+use crate::slot::ShardIndex;
+use crate::wake::{Patience, Wake};
+use stampede_core::{Machine, Seq, Swept, UnixMs};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A batch takes no further run once it holds so many requests: a fraction of a millisecond, so that the first of a
+/// batch does not wait long for the last.
+const BATCH_REQUESTS: usize = 1_024;
+/// The most runs of one batch: each may wake a connection.
+const BATCH_RUNS_MAX: usize = 256;
+/// The most events of one slice of settling, so that a mass expiry lets requests through every fraction of a
+/// millisecond.
+const SWEEP_EVENTS: usize = 512;
+/// While so many decided requests wait for the journal, no more are decided: what a slow disk holds up is bounded.
+const UNRELEASED_REQUESTS: usize = 65_536;
+/// The longest sleep towards a deadline: a sleeping thread does not notice that the machine was suspended meanwhile.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// The part of a shard that others reach.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) index: ShardIndex,
+    pub(crate) inbox: Inbox,
+    pub(crate) counters: LiveCounters,
+    /// Told to stop without deciding what is left.
+    abandon: AtomicBool,
+    wake: Arc<Wake>,
+}
+
+impl Door {
+    pub(crate) fn new(index: ShardIndex, inbox_requests_max: usize) -> Self {
+        let wake = Arc::new(Wake::default());
+        Door {
+            index,
+            inbox: Inbox::new(inbox_requests_max, Arc::clone(&wake)),
+            counters: LiveCounters::default(),
+            abandon: AtomicBool::new(false),
+            wake,
+        }
+    }
+
+    /// Makes the shard hand back what it has not answered as [`Outcome::ShardDown`].
+    pub(crate) fn abandon(&self) {
+        // Relaxed: the wake's fence orders it before the shard's last look for work.
+        self.abandon.store(true, Ordering::Relaxed);
+        self.wake.wake();
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandon.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a shard stopped before its time.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("its journal failed: {0}")]
+    Journal(#[from] JournalError),
+    #[error("it was told to stop before everything was decided")]
+    Abandoned,
+    #[error("it panicked: {0}")]
+    Panicked(String),
+}
+
+/// Everything that one shard's thread owns.
+pub(crate) struct Shard<S> {
+    pub(crate) door: Arc<Door>,
+    pub(crate) machine: Machine,
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) clock: Clock<S>,
+    pub(crate) patience: Patience,
+    pub(crate) queues: Queues,
+}
+
+/// The runs that a shard has and has not answered yet. They outlive a panic.
+#[derive(Default)]
+pub(crate) struct Queues {
+    /// Being decided.
+    batch: VecDeque<Box<Run>>,
+    /// Decided, each with the last event that it saw.
+    unreleased: VecDeque<(Seq, Box<Run>)>,
+    unreleased_requests: usize,
+    /// Outboxes to wake; empty between turns.
+    to_wake: Vec<Arc<Outbox>>,
+}
+
+impl<S: TimeSource> Shard<S> {
+    /// The thread's whole life.
+    pub(crate) fn run(mut self) {
+        self.door.wake.bind();
+        self.journal.attach(Arc::clone(&self.door.wake));
+        // The machine and the journal are never touched again after a panic; the queues hold whole runs at any moment.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
+        let stopped = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(stopped)) => stopped,
+            Err(panic) => Stopped::Panicked(panic_message(panic.as_ref())),
+        };
+        tracing::error!(shard = %self.door.index, %stopped, "the shard is down; it answers SHARDDOWN from now on");
+        self.door.counters.mark_down();
+        self.answer_down();
+    }
+
+    /// Decides and answers until the inbox is closed and everything is answered.
+    fn serve(&mut self) -> Result<(), Stopped> {
+        while !self.door.inbox.is_over() || !self.is_settled()? {
+            if self.door.is_abandoned() {
+                return Err(Stopped::Abandoned);
+            }
+            let before = self.journal.durable()?;
+            let swept = if self.has_room() { self.turn()? } else { Swept::Done };
+            let durable = self.journal.durable()?;
+            self.release(durable);
+            if swept == Swept::Done && self.queues.batch.is_empty() && before == durable {
+                self.wait(durable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every event is durable and every decided run released.
+    fn is_settled(&self) -> Result<bool, JournalError> {
+        Ok(self.queues.unreleased.is_empty() && self.journal.durable()? >= self.machine.last_event().seq)
+    }
+
+    fn has_room(&self) -> bool {
+        self.queues.unreleased_requests < UNRELEASED_REQUESTS && self.journal.has_room()
+    }
+
+    /// One slice of settling, one batch, one commit.
+    fn turn(&mut self) -> Result<Swept, JournalError> {
+        let now = self.clock.now();
+        let requests = self.queues.fill(&self.door.inbox);
+        let mut recorder = Recorder { journal: self.journal.as_mut(), count: 0 };
+        let swept = self.machine.sweep(now, SWEEP_EVENTS, &mut recorder);
+        self.queues.decide(&mut self.machine, now, &mut recorder);
+        let events = recorder.count;
+        if events > 0 {
+            self.door.counters.add_events(events);
+            self.journal.commit()?;
+        }
+        if requests > 0 {
+            self.door.counters.add_batch(requests as u64);
+        }
+        Ok(swept)
+    }
+
+    fn release(&mut self, durable: Seq) {
+        let answers = self.queues.release(durable);
+        if answers > 0 {
+            self.door.counters.add_answers(answers as u64);
+        }
+    }
+
+    /// Sleeps until there is something to decide, the watermark moves, or something falls due.
+    fn wait(&mut self, durable: Seq) -> Result<(), JournalError> {
+        let had_room = self.has_room();
+        let has_space = self.queues.unreleased_requests < UNRELEASED_REQUESTS;
+        let is_settled = self.is_settled()?;
+        let at_most = if had_room { self.until_due() } else { None };
+        let (door, journal) = (&self.door, &self.journal);
+        door.wake.wait(self.patience, at_most, || {
+            let can_decide = if had_room { !door.inbox.is_empty() } else { has_space && journal.has_room() };
+            can_decide
+                || !matches!(journal.durable(), Ok(seq) if seq == durable)
+                || (is_settled && door.inbox.is_over())
+                || door.is_abandoned()
+        });
+        Ok(())
+    }
+
+    /// How long until something falls due, as far as a sleep may last; `None` when nothing ever does.
+    fn until_due(&mut self) -> Option<Duration> {
+        let due = self.machine.next_due()?;
+        let length = due.from_now(self.clock.now());
+        Some(Duration::from_millis(length.get()).min(SLEEP_MAX))
+    }
+
+    /// Hands back everything that is here or still comes, in order, until the inbox is closed and empty.
+    fn answer_down(&mut self) {
+        loop {
+            self.queues.fail();
+            if self.queues.fill(&self.door.inbox) > 0 {
+                continue;
+            }
+            if self.door.inbox.is_over() {
+                return;
+            }
+            let inbox = &self.door.inbox;
+            self.door.wake.wait(self.patience, None, || !inbox.is_empty() || inbox.is_over());
+        }
+    }
+}
+
+impl Queues {
+    /// Takes a batch from the inbox and says how many requests it holds.
+    fn fill(&mut self, inbox: &Inbox) -> usize {
+        let mut requests = 0;
+        while requests < BATCH_REQUESTS && self.batch.len() < BATCH_RUNS_MAX {
+            let Some(run) = inbox.pop() else { break };
+            requests += run.len();
+            self.batch.push_back(run);
+        }
+        debug_assert!(requests < BATCH_REQUESTS + RUN_REQUESTS_MAX);
+        requests
+    }
+
+    /// Decides the batch and moves it behind what waits for the journal.
+    fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
+        while let Some(run) = self.batch.front_mut() {
+            run.decide(machine, now, recorder);
+            let seen = machine.last_event().seq;
+            if let Some(run) = self.batch.pop_front() {
+                self.unreleased_requests += run.len();
+                self.unreleased.push_back((seen, run));
+            }
+        }
+    }
+
+    /// Sends off what saw nothing after `durable`, and says how many answers that were.
+    fn release(&mut self, durable: Seq) -> usize {
+        let mut answers = 0;
+        while self.unreleased.front().is_some_and(|&(seen, _)| seen <= durable) {
+            let Some((_, run)) = self.unreleased.pop_front() else { break };
+            answers += run.len();
+            self.send(run, Outcome::Answered);
+        }
+        self.unreleased_requests -= answers;
+        self.wake();
+        answers
+    }
+
+    /// Sends off everything as undecided.
+    fn fail(&mut self) {
+        while let Some((_, run)) = self.unreleased.pop_front() {
+            self.send(run, Outcome::ShardDown);
+        }
+        self.unreleased_requests = 0;
+        while let Some(run) = self.batch.pop_front() {
+            self.send(run, Outcome::ShardDown);
+        }
+        self.wake();
+    }
+
+    fn send(&mut self, mut run: Box<Run>, outcome: Outcome) {
+        run.close(outcome);
+        if let Some(outbox) = run.take_address() {
+            outbox.put(run);
+            self.to_wake.push(outbox);
+        }
+    }
+
+    /// Wakes each connection once, however many of its runs came back.
+    fn wake(&mut self) {
+        self.to_wake.sort_unstable_by_key(Arc::as_ptr);
+        self.to_wake.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for outbox in self.to_wake.drain(..) {
+            outbox.wake();
+        }
+    }
+}
+
+/// What a panic said.
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "without a message".to_owned()
+    }
+}
