@@ -163,7 +163,7 @@ impl Engine {
             return Err(Rejected { run, reason: Reject::NoRoom });
         }
         let requests = run.len() as u64;
-        run.address(Arc::clone(outbox));
+        run.address(shard, Arc::clone(outbox));
         door.inbox.push(run).map_err(|(mut run, shut)| {
             run.take_address();
             outbox.leave();

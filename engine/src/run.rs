@@ -10,6 +10,7 @@
 //! unbounded. Called by connections, the client, and the shard.
 
 use crate::outbox::Outbox;
+use crate::slot::ShardIndex;
 use stampede_core::{Answer, LIST_MAX, Machine, Record, Request, Text, UnixMs};
 use std::sync::Arc;
 
@@ -82,6 +83,8 @@ pub struct Run {
     answered: Vec<u8>,
     answers: Vec<Answer<Span>>,
     outcome: Outcome,
+    /// Where it was submitted to last.
+    shard: ShardIndex,
     /// Where it goes when it is answered; `None` while its connection has it.
     outbox: Option<Arc<Outbox>>,
 }
@@ -124,6 +127,11 @@ impl Run {
         self.requests.iter().map(|request| request.clone().map(|span| span.text(&self.asked)))
     }
 
+    /// The shard that it was submitted to last.
+    pub fn shard(&self) -> ShardIndex {
+        self.shard
+    }
+
     /// How it came back.
     pub fn outcome(&self) -> Outcome {
         self.outcome
@@ -149,7 +157,8 @@ impl Run {
     }
 
     /// Addresses it before it is queued. What an earlier round left of answers goes.
-    pub(crate) fn address(&mut self, outbox: Arc<Outbox>) {
+    pub(crate) fn address(&mut self, shard: ShardIndex, outbox: Arc<Outbox>) {
+        self.shard = shard;
         self.outbox = Some(outbox);
         self.outcome = Outcome::Open;
         self.answers.clear();

@@ -15,7 +15,7 @@ pub const SLOT_COUNT: u16 = 16_384;
 pub struct Slot(u16);
 
 /// One shard of an engine, counted from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardIndex(u16);
 
 impl Slot {
