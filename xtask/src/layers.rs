@@ -76,8 +76,8 @@ pub fn diagram() -> String {
     let mut text = String::from("```\n");
     for ranked in table::CRATES {
         let below: Vec<String> = ranked.uses.iter().map(Use::to_text).collect();
-        let uses = if below.is_empty() { "uses no other crate of ours".to_owned() } else { below.join(", ") };
-        text.extend([ranked.package, " (", ranked.folder, "/): ", &uses, "\n"]);
+        let uses = if below.is_empty() { "no other crate of ours".to_owned() } else { below.join(", ") };
+        text.extend([ranked.package, " (", ranked.folder, "/) uses ", &uses, "\n"]);
         let width = ranked.layers.iter().map(|layer| layer.modules_text().len()).max().unwrap_or(0).min(48);
         for layer in ranked.layers {
             text.extend(["  ", &format!("{:<width$}", layer.modules_text()), "  ", layer.about, "\n"]);
@@ -92,9 +92,9 @@ pub fn diagram() -> String {
 impl Use {
     fn to_text(&self) -> String {
         if self.only_from.is_empty() {
-            format!("uses {}", self.package)
+            self.package.to_owned()
         } else {
-            format!("uses {} in {} alone", self.package, self.only_from.join(", "))
+            format!("{} in {} alone", self.package, self.only_from.join(", "))
         }
     }
 }

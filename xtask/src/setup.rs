@@ -62,28 +62,36 @@ fn install_rust_components() -> Result<()> {
 }
 
 fn install_tools() -> Result<()> {
-    let mut packages: Vec<&str> = Vec::new();
-    for tool in TOOLS {
-        if !process::is_installed(tool.program, tool.probe) && !packages.contains(&tool.package) {
-            packages.push(tool.package);
-        }
-    }
+    let packages = missing_packages();
     if packages.is_empty() {
         return Ok(());
     }
-    let by_hand = format!("install them by hand: apt-get install {}", packages.join(" "));
+    let by_hand = format!("install by hand: apt-get install {}", packages.join(" "));
     if !process::is_installed("apt-get", &["--version"]) {
-        bail!("these Debian packages are missing and there is no apt-get here; {by_hand}");
+        bail!("programs are missing and there is no apt-get here; {by_hand}");
     }
     let user = Command::new("id").arg("-u").output().context("asking for the user id")?;
     if user.stdout.trim_ascii() != b"0" {
-        bail!("these Debian packages are missing and only root can install them; {by_hand}");
+        bail!("programs are missing and only root can install them; {by_hand}");
     }
     println!("installing {}", packages.join(" "));
     process::run(Command::new("apt-get").args(["update", "-qq"]))?;
     let mut install = Command::new("apt-get");
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(&packages);
-    process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).context(by_hand)
+    process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).context(by_hand)?;
+    let still_missing = missing_packages();
+    if !still_missing.is_empty() {
+        bail!("apt-get installed {}, yet a program of it cannot be started", still_missing.join(" "));
+    }
+    Ok(())
+}
+
+/// The Debian packages that bring what cannot be started here.
+fn missing_packages() -> Vec<&'static str> {
+    let missing = TOOLS.iter().filter(|tool| !process::is_installed(tool.program, tool.probe));
+    let mut packages: Vec<&str> = missing.map(|tool| tool.package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install_python_client(tree: &Tree) -> Result<()> {
