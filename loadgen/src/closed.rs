@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::class::Class;
 use crate::cpu;
+use crate::latency::latency_histogram;
 use crate::wire::WireError;
 use crate::wire::drive::{Line, Pace};
 pub use work::Work;
@@ -121,11 +122,6 @@ pub(crate) struct Tally {
     pub(crate) counts: [u64; Class::ALL.len()],
     pub(crate) first_error: Option<String>,
     pub(crate) latency_ns: Histogram<u64>,
-}
-
-/// A histogram from 1 µs to 2 minutes; the same range everywhere, so that any two can be added.
-pub(crate) fn latency_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1_000, 120_000_000_000, 3).expect("the bounds are valid constants")
 }
 
 impl Tally {

@@ -8,5 +8,13 @@
 pub mod class;
 pub mod closed;
 pub mod cpu;
+pub mod latency;
+pub mod ledger;
+pub mod open;
+pub mod plan;
+pub mod population;
+pub mod record;
+pub mod schedule;
 pub mod setup;
+pub mod verdict;
 pub mod wire;

@@ -1,0 +1,96 @@
+//! Does not take the server's word: rebuilds the sale from the answers that came, and compares.
+//!
+//! From every answer of a run it knows which reservation must stand where, how many units each pool must
+//! have left, how much each buyer may hold, who sits in which group, and what was paid and is owed back.
+//! Then it asks the server, question by question, and writes down every difference. It shares nothing with
+//! the engine but the wire. Called by the subcommands after a run; a difference makes them exit with an error.
+
+pub mod book;
+pub mod claims;
+pub mod compare;
+pub mod difference;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::verdict::Outcome;
+use crate::wire::WireError;
+use crate::wire::client::Client;
+use book::Book;
+pub use difference::{Difference, Differences};
+
+/// The result of judging a run.
+#[derive(Debug, Serialize)]
+pub struct Judgement {
+    /// What did not agree.
+    pub differences: Differences,
+    /// What the answers add up to.
+    pub sums: Sums,
+    /// Questions asked to check.
+    pub questions: u64,
+    /// Things that could not be compared because the server does not say them.
+    pub unchecked: Vec<String>,
+    /// What AUDIT said.
+    pub audit: String,
+}
+
+/// What the answers add up to.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Reservations accepted.
+    pub accepted: u64,
+    /// Units on sale.
+    pub stock: u64,
+    /// Units won.
+    pub sold: u64,
+    /// Units held or paid and not final.
+    pub held: u64,
+    /// Reservations that ended unpaid.
+    pub released: u64,
+    /// Reservations that ended paid and are owed back.
+    pub refunded: u64,
+    /// Paid, in minor units of money.
+    pub paid_cash: i64,
+    /// Owed back, in minor units of money.
+    pub owed_cash: i64,
+    /// Groups that formed.
+    pub groups_formed: u64,
+    /// Groups that ended without forming.
+    pub groups_failed: u64,
+    /// Groups still open.
+    pub groups_open: u64,
+    /// Commands whose answer never came; the server was asked what became of them.
+    pub unanswered: u64,
+}
+
+impl Judgement {
+    /// Whether everything agreed.
+    pub fn is_clean(&self) -> bool {
+        self.differences.count() == 0
+    }
+}
+
+/// Rebuilds the sale from the outcomes and compares it with the server.
+///
+/// Where the plan has groups whose window runs out, the caller has waited for that.
+///
+/// # Errors
+/// The server cannot be asked. What it answers wrongly is a difference, not an error.
+pub fn judge(plan: &Plan, outcomes: &[Outcome], client: &mut Client) -> Result<Judgement, WireError> {
+    let mut differences = Differences::default();
+    let mut book = Book::new(plan, outcomes);
+    let shown = compare::show_all(plan, client)?;
+    book.adopt_unanswered(&shown);
+    claims::check(plan, &book, &mut differences);
+    book.settle(plan);
+    let mut comparison = compare::Comparison::new(plan, &book, &mut differences);
+    comparison.reservations(&shown);
+    comparison.pools(client)?;
+    comparison.offers(client)?;
+    comparison.buyers(client)?;
+    comparison.groups(client)?;
+    let audit = comparison.audit(client)?;
+    let (questions, unchecked) = comparison.finish();
+    let sums = book.sums(plan);
+    Ok(Judgement { differences, sums, questions: questions + shown.len() as u64, unchecked, audit })
+}

@@ -1,0 +1,231 @@
+//! The sale as the answers tell it: one entry per reservation, and the groups they form.
+//!
+//! Answers of one reservation may come over several connections in any order; states only move forward, so
+//! the furthest one counts. Owns no opinion on whether the answers make sense (`claims`) or agree with the
+//! server's books (`compare`).
+
+use std::collections::HashMap;
+
+use super::Sums;
+use super::compare::Shown;
+use crate::plan::{Action, Plan, ReservationIndex};
+use crate::verdict::{Outcome, Verdict};
+
+/// What the answers said of one reservation.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// BUYs that were accepted without being repeats. More than one is a lie.
+    pub accepted: u32,
+    /// BUYs answered as repeats.
+    pub replayed: u32,
+    /// BUYs refused.
+    pub refused: u32,
+    /// Commands whose answer never came.
+    pub unanswered: u32,
+    /// The furthest state that was answered; after [`Book::settle`] the state it must be in now.
+    pub state: Option<Verdict>,
+    /// The amount named at acceptance.
+    pub amount: Option<i64>,
+    /// Whether a later answer named another amount.
+    pub other_amount: Option<i64>,
+    /// The group, by its leader's reservation.
+    pub group: Option<ReservationIndex>,
+    /// Whether a payment of it was accepted.
+    pub is_paid: bool,
+    /// What answers made the storefront owe.
+    pub owed: i64,
+}
+
+impl Entry {
+    /// Whether units are taken.
+    pub fn is_live(&self) -> bool {
+        self.state.is_some_and(Verdict::takes_units)
+    }
+
+    fn hear(&mut self, action: Action, outcome: &Outcome) {
+        let verdict = outcome.verdict;
+        if verdict == Verdict::Lost {
+            self.unanswered += 1;
+            return;
+        }
+        if !verdict.is_state() {
+            self.refused += u32::from(action == Action::Buy && is_refusal(verdict));
+            return;
+        }
+        if action == Action::Buy {
+            if outcome.is_replayed {
+                self.replayed += 1;
+            } else {
+                self.accepted += 1;
+            }
+        }
+        self.is_paid |= matches!(verdict, Verdict::Paid | Verdict::Won | Verdict::Refunded);
+        self.owed += outcome.owe;
+        if self.state.is_none_or(|state| rank(state) < rank(verdict)) {
+            self.state = Some(verdict);
+        }
+        if let Some(amount) = outcome.amount
+            && *self.amount.get_or_insert(amount) != amount
+        {
+            self.other_amount = Some(amount);
+        }
+        self.group = self.group.or(outcome.group);
+    }
+}
+
+fn is_refusal(verdict: Verdict) -> bool {
+    !matches!(verdict, Verdict::Busy | Verdict::ShardDown | Verdict::OtherError)
+}
+
+/// How far along a state is.
+fn rank(state: Verdict) -> u8 {
+    match state {
+        Verdict::Waiting => 0,
+        Verdict::Held => 1,
+        Verdict::Paid => 2,
+        Verdict::Won => 3,
+        _ => 4,
+    }
+}
+
+/// What the answers said of one group.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// Its members' reservations, gone ones included.
+    pub members: Vec<ReservationIndex>,
+    /// How it must stand now, as GROUP names it.
+    pub state: &'static str,
+    /// Seats held, paid or won.
+    pub seats: u32,
+}
+
+/// The sale as the answers tell it.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// One per reservation of the plan.
+    pub entries: Vec<Entry>,
+    /// By the leader's reservation.
+    pub groups: HashMap<ReservationIndex, Group>,
+    /// Answers that are RESP errors other than BUSY, or make no sense: which intents.
+    pub errors: Vec<(ReservationIndex, Verdict)>,
+    /// Offers on which a BUY was refused as sold out.
+    pub sold_out: Vec<u64>,
+}
+
+impl Book {
+    /// Enters every outcome.
+    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Self {
+        let mut book = Self {
+            entries: vec![Entry::default(); plan.reservations.len()],
+            groups: HashMap::new(),
+            errors: Vec::new(),
+            sold_out: vec![0; plan.offers.len()],
+        };
+        for outcome in outcomes {
+            let intent = plan.intents[outcome.intent as usize];
+            book.entries[intent.reservation as usize].hear(intent.action, outcome);
+            match outcome.verdict {
+                Verdict::OtherError | Verdict::OtherStatus | Verdict::ShardDown => {
+                    book.errors.push((intent.reservation, outcome.verdict));
+                }
+                Verdict::SoldOut => {
+                    book.sold_out[plan.reservation(intent.reservation).offer as usize] += 1;
+                }
+                _ => {}
+            }
+        }
+        book
+    }
+
+    /// Takes over the server's word for what was never answered: a storefront that lost its connection
+    /// asks with the same id too. The sums must still come out.
+    pub fn adopt_unanswered(&mut self, shown: &[Shown]) {
+        for (entry, shown) in self.entries.iter_mut().zip(shown) {
+            if entry.unanswered == 0 || !shown.verdict.is_state() {
+                continue;
+            }
+            entry.accepted = entry.accepted.max(1);
+            entry.state = Some(shown.verdict);
+            entry.amount = entry.amount.or(shown.amount);
+            entry.group = entry.group.or(shown.group);
+            entry.is_paid |= matches!(shown.verdict, Verdict::Paid | Verdict::Won | Verdict::Refunded);
+        }
+        for (index, entry) in self.entries.iter().enumerate() {
+            if let (Some(group), Some(_)) = (entry.group, entry.state) {
+                self.groups.entry(group).or_default().members.push(index as ReservationIndex);
+            }
+        }
+    }
+
+    /// Works out where every member of a group must stand once payments and windows have done their work.
+    pub fn settle(&mut self, plan: &Plan) {
+        for (&leader, group) in &mut self.groups {
+            let Some(rules) = plan.offer_of(leader).group.as_ref() else { continue };
+            let state_of = |index: &ReservationIndex| self.entries[*index as usize].state;
+            let count = |wanted: fn(Verdict) -> bool| {
+                group.members.iter().filter(|index| state_of(index).is_some_and(wanted)).count() as u32
+            };
+            let paid = count(|state| matches!(state, Verdict::Paid | Verdict::Won));
+            group.seats = count(Verdict::takes_units);
+            group.state = match (paid == rules.size, rules.runs_out || group.seats == 0) {
+                (true, _) => "FORMED",
+                (false, true) => "FAILED",
+                (false, false) => "OPEN",
+            };
+            for &index in &group.members {
+                let entry = &mut self.entries[index as usize];
+                entry.state = entry.state.map(|state| settled(state, group.state));
+            }
+        }
+    }
+
+    /// Adds everything up, after [`Book::settle`].
+    pub fn sums(&self, plan: &Plan) -> Sums {
+        let mut sums = Sums { stock: plan.offers.iter().map(|offer| offer.stock).sum(), ..Sums::default() };
+        for (entry, reservation) in self.entries.iter().zip(&plan.reservations) {
+            let price = plan.offers[reservation.offer as usize].price;
+            sums.accepted += u64::from(entry.state.is_some());
+            sums.unanswered += u64::from(entry.unanswered);
+            match entry.state {
+                Some(Verdict::Won) => sums.sold += 1,
+                Some(Verdict::Held | Verdict::Paid) => sums.held += 1,
+                Some(Verdict::Refunded) => sums.refunded += 1,
+                Some(Verdict::Released) => sums.released += 1,
+                _ => {}
+            }
+            sums.paid_cash += entry.paid_cash(price);
+            sums.owed_cash += entry.owed_cash(price);
+        }
+        for group in self.groups.values() {
+            match group.state {
+                "FORMED" => sums.groups_formed += 1,
+                "FAILED" => sums.groups_failed += 1,
+                _ => sums.groups_open += 1,
+            }
+        }
+        sums
+    }
+}
+
+impl Entry {
+    /// What its buyer paid: its price once, and what came too late, which is owed back whole.
+    pub fn paid_cash(&self, price: i64) -> i64 {
+        let once = if self.is_paid { self.amount.unwrap_or(price) } else { 0 };
+        once + self.owed
+    }
+
+    /// What is owed back to its buyer.
+    pub fn owed_cash(&self, price: i64) -> i64 {
+        let refund = if self.state == Some(Verdict::Refunded) { self.amount.unwrap_or(price) } else { 0 };
+        refund + self.owed
+    }
+}
+
+fn settled(state: Verdict, group: &str) -> Verdict {
+    match (state, group) {
+        (Verdict::Paid, "FORMED") => Verdict::Won,
+        (Verdict::Paid, "FAILED") => Verdict::Refunded,
+        (Verdict::Held, "FAILED") => Verdict::Released,
+        (other, _) => other,
+    }
+}
