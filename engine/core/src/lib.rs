@@ -5,22 +5,43 @@
 //! from the first one gives the same state, bit for bit. There is no clock, no thread, no file and no socket in
 //! here: the time is an argument, and the caller decides what "durable" means.
 //!
+//! ```
+//! use stampede_core::{Answer, Machine, Money, Offer, Request, Settings, Status, Text, UnixMs, Unrecorded};
+//!
+//! let mut machine = Machine::new(Settings::default());
+//! let now = UnixMs::new(1_700_000_000_000);
+//! let text = |s: &'static str| Text::id(s.as_bytes()).unwrap();
+//!
+//! let put = Request::OfferPut { offer: text("sku"), definition: Box::new(Offer::with_stock(Money::cash(1990), 1)) };
+//! machine.handle(&put, now, &mut Unrecorded);
+//!
+//! let buy = Request::buy(text("sku"), text("alice"), text("r1"));
+//! let Answer::Reservation(answer) = machine.handle(&buy, now, &mut Unrecorded) else { panic!() };
+//! assert_eq!(answer.status, Status::Held);
+//! ```
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `text, time, money` → `offer` → `refusal` → `request, answer, event` → `state` → `view` → `decide` → `apply` →
-//! `audit, demand` → `machine`.
+//! `text, time, money` → `offer` → `refusal` → `request`, `event`, `answer` → `store` → `state` → `view` → `decide`,
+//! `apply`, `audit`, `demand` → `machine`.
 #![no_std]
 extern crate alloc;
 
 mod answer;
+mod apply;
+mod audit;
+mod decide;
+mod demand;
 mod event;
 mod machine;
 mod money;
 mod offer;
 mod refusal;
 mod request;
+mod state;
+mod store;
 mod text;
 mod time;
+mod view;
 
 pub use answer::{
     Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, DemandSecond, GroupAnswer, GroupPart,

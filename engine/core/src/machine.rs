@@ -1,15 +1,32 @@
 //! The state machine of one shard: the face of this crate.
+//!
+//! [`Machine::handle`] takes one request along the straight line: sweep what could change the answer → decide →
+//! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
-use crate::answer::{Answer, AuditAnswer};
-use crate::event::{Event, EventId, Record, Stamp};
-use crate::request::Request;
+mod lists;
+mod sweep;
+
+use crate::answer::{Answer, AuditAnswer, Status};
+use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
+use crate::demand::{DemandBoard, Outcome, Seen};
+use crate::event::{Event, EventId, OfferIndex, Record, Seq, Stamp};
+use crate::refusal::Refusal;
+use crate::request::{Buy, Request};
+use crate::state::{CampaignIndex, State};
 use crate::text::Text;
 use crate::time::UnixMs;
+
+pub use sweep::Swept;
+
+/// The most due items that one request sweeps before its answer; beyond them it answers that it is busy.
+const SWEEP_PER_REQUEST: usize = 1_024;
+/// No text: what an optional text is where none was sent.
+const NO_TEXT: Text<'static> = Text::stored(b"");
 
 /// What a machine is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The epoch of the events that this life of the writer makes.
+    /// The epoch of the events that this life of the writer makes. At least 1.
     pub epoch: u64,
     /// The key of the hash tables; secret and random where buyers choose their ids. It never reaches the state.
     pub hash_key: u64,
@@ -23,67 +40,237 @@ impl Default for Settings {
 
 /// Everything that one shard knows.
 #[derive(Debug)]
-pub struct Machine {}
-
-/// Whether a sweep got through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Swept {
-    /// Nothing is due any more.
-    Done,
-    /// The slice is used up and more is due.
-    More,
+pub struct Machine {
+    state: State,
+    demand: DemandBoard,
+    epoch: u64,
 }
 
 impl Machine {
     /// An empty machine.
     pub fn new(settings: Settings) -> Self {
-        let _ = settings;
-        todo!()
+        Machine {
+            state: State::new(settings.hash_key),
+            demand: DemandBoard::default(),
+            epoch: settings.epoch,
+        }
     }
 
     /// Decides one request at `now` and lets it take effect: every event goes to `record`, in order.
     /// `now` must not go back from call to call.
+    ///
+    /// Cost: constant for a BUY, PAY or CANCEL, but for what is due and swept first, and for a group's members where
+    /// the request forms it; lists and audits cost what they show or look at.
     pub fn handle<'a>(
         &'a mut self,
         request: &'a Request<Text<'a>>,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
-        let _ = (request, now, record);
-        todo!()
+        let decided = match request {
+            Request::Buy(buy) => self.buy(buy, now, record),
+            Request::Pay { offer, id, amount, reference } => {
+                let payment = Payment { amount: *amount, reference: reference.unwrap_or(NO_TEXT) };
+                self.pay(*offer, *id, payment, now, record)
+            }
+            Request::Cancel { offer, id } => {
+                self.change(*offer, *id, now, record, |state, offer, at| Ok(state.decide_cancel(offer, at)))
+            }
+            Request::Return { offer, id, qty, restock, op } => {
+                let order = ReturnOrder { qty: *qty, restock: *restock, op: op.unwrap_or(NO_TEXT) };
+                self.change(*offer, *id, now, record, |state, offer, at| {
+                    state.decide_return(offer, at, order)
+                })
+            }
+            Request::Revoke { offer, id, reason } => {
+                self.change(*offer, *id, now, record, |state, offer, at| {
+                    Ok(state.decide_revoke(offer, at, *reason))
+                })
+            }
+            Request::Show { offer, id } => {
+                self.change(*offer, *id, now, record, |_, offer, at| Ok(Verdict::stands(offer, at)))
+            }
+            _ => return self.operate_or_list(request, now, record),
+        };
+        match decided {
+            Ok(verdict) => self.answer(&verdict, now),
+            Err(no) => no.into(),
+        }
     }
 
-    /// Settles what is due at `now`, at most `slice` events (a few more to end the last item). Call it before the
-    /// requests of a batch, and again while it answers [`Swept::More`].
-    pub fn sweep(&mut self, now: UnixMs, slice: usize, record: &mut impl Record) -> Swept {
-        let _ = (now, slice, record);
-        todo!()
+    /// A BUY, counted as demand whatever comes of it.
+    fn buy<'r>(
+        &mut self,
+        buy: &Buy<Text<'r>>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<Verdict<'r>, No> {
+        let Some(offer) = self.state.find_offer(buy.offer) else { return Err(Refusal::OfferUnknown.into()) };
+        let decided = self.decide_buy(offer, buy, now, record);
+        let outcome = match &decided {
+            Ok(verdict) if verdict.is_replayed => Some(Outcome::Replayed),
+            Ok(verdict) => {
+                self.carry_out(verdict, now, record);
+                Some(Outcome::Accepted(self.status_of(verdict.subject)))
+            }
+            Err(No::Refused(refusal)) => Some(Outcome::Refused(*refusal)),
+            Err(No::Misuse(_)) => None,
+        };
+        if let Some(outcome) = outcome {
+            let buyer_hash = self.state.hashes.of(buy.buyer).get();
+            self.demand.note(offer, Seen { outcome, buyer_hash, qty: buy.qty, now });
+        }
+        decided
     }
 
-    /// When something falls due next; at once, if a settlement is running.
-    pub fn next_due(&self) -> Option<UnixMs> {
-        todo!()
+    /// On a group offer everything hangs together, so what is due comes first. Elsewhere it comes first only where
+    /// it could turn the refusal.
+    fn decide_buy<'r>(
+        &mut self,
+        offer: OfferIndex,
+        buy: &Buy<Text<'r>>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<Verdict<'r>, No> {
+        let campaign = self.state.offer(offer).campaign;
+        if self.state.offer(offer).definition.group().is_some() {
+            self.settle_what_is_due(campaign, now, record)?;
+        }
+        match self.state.decide_buy(buy, now) {
+            Err(No::Refused(Refusal::SoldOut | Refusal::Limit { .. }))
+                if self.is_anything_due(campaign, now) =>
+            {
+                self.settle_what_is_due(campaign, now, record)?;
+                self.state.decide_buy(buy, now)
+            }
+            decided => decided,
+        }
+    }
+
+    fn pay<'r>(
+        &mut self,
+        offer: Text<'_>,
+        id: Text<'_>,
+        payment: Payment<'r>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<Verdict<'r>, No> {
+        let (offer, at) = self.state.find_reservation(offer, id)?;
+        self.bring_up_to_date(offer, at, now, record)?;
+        // A late payment may take units again, as a newcomer: after everybody whose time was up before.
+        if self.state.offer(offer).reservations.get(at).status == Status::Released {
+            let campaign = self.state.offer(offer).campaign;
+            self.settle_what_is_due(campaign, now, record)?;
+        }
+        let verdict = self.state.decide_pay(offer, at, payment, now)?;
+        self.carry_out(&verdict, now, record);
+        Ok(verdict)
+    }
+
+    /// A request about one reservation.
+    fn change<'r>(
+        &mut self,
+        offer: Text<'_>,
+        id: Text<'_>,
+        now: UnixMs,
+        record: &mut impl Record,
+        decide: impl FnOnce(&State, OfferIndex, u32) -> Result<Verdict<'r>, No>,
+    ) -> Result<Verdict<'r>, No> {
+        let (offer, at) = self.state.find_reservation(offer, id)?;
+        self.bring_up_to_date(offer, at, now, record)?;
+        let verdict = decide(&self.state, offer, at)?;
+        self.carry_out(&verdict, now, record);
+        Ok(verdict)
+    }
+
+    /// Lets a verdict's events take effect, and what follows for the group of its reservation.
+    fn carry_out(&mut self, verdict: &Verdict<'_>, now: UnixMs, record: &mut impl Record) {
+        for event in &verdict.events {
+            self.emit(event, now, record);
+        }
+        if !verdict.events.is_empty() {
+            let (offer, at) = self.locate(verdict.subject);
+            self.follow_up(offer, at, now, record);
+        }
+    }
+
+    /// The one place where an event happens.
+    fn emit(&mut self, event: &Event<'_>, now: UnixMs, record: &mut impl Record) {
+        let id = EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) };
+        let stamp = Stamp { id, at: now };
+        self.state.apply(stamp, event);
+        record.record(stamp, event);
+    }
+
+    fn locate(&self, subject: Subject) -> (OfferIndex, u32) {
+        match subject {
+            Subject::Known(offer, at) => (offer, at),
+            Subject::New(offer) => (offer, self.state.offer(offer).reservations.len() - 1),
+        }
+    }
+
+    fn status_of(&self, subject: Subject) -> Status {
+        let (offer, at) = self.locate(subject);
+        self.state.offer(offer).reservations.get(at).status
+    }
+
+    fn answer(&self, verdict: &Verdict<'_>, now: UnixMs) -> Answer<Text<'_>> {
+        let (offer, at) = self.locate(verdict.subject);
+        let mut answer = self.state.view_reservation(offer, at, now);
+        answer.replayed = verdict.is_replayed;
+        answer.late = verdict.is_late;
+        answer.owe = verdict.owe;
+        Answer::Reservation(answer)
+    }
+
+    /// Lets an operator's decision take effect.
+    fn operate(
+        &mut self,
+        decided: Result<Operator<'_>, No>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Answer<Text<'static>> {
+        match decided {
+            Ok(Operator::Happens(event)) => {
+                self.emit(&event, now, record);
+                Answer::Done
+            }
+            Ok(Operator::Done) => Answer::Done,
+            Ok(Operator::DoneBefore) => Answer::DoneBefore,
+            Err(no) => no.into(),
+        }
     }
 
     /// Lets one recorded event take effect again. Events must come in the order in which they were recorded.
     pub fn replay(&mut self, stamp: Stamp, event: &Event<'_>) {
-        let _ = (stamp, event);
-        todo!()
+        self.state.apply(stamp, event);
     }
 
     /// The last event; seq 0 before the first.
     pub fn last_event(&self) -> EventId {
-        todo!()
+        self.state.event_id(self.state.seq)
     }
 
     /// Checks every invariant over the whole state. Cost: proportional to the state.
-    pub fn audit(&self, now: UnixMs) -> AuditAnswer {
-        let _ = now;
-        todo!()
+    pub fn audit(&self) -> AuditAnswer {
+        self.state.audit(None)
     }
 
     /// A digest of the whole state: equal digests are equal states. Cost: proportional to the state.
     pub fn digest(&self) -> u128 {
-        todo!()
+        self.state.digest()
+    }
+
+    fn campaign_of(&self, offer: OfferIndex) -> CampaignIndex {
+        self.state.offer(offer).campaign
+    }
+}
+
+impl<T> From<No> for Answer<T> {
+    fn from(no: No) -> Self {
+        match no {
+            No::Refused(refusal) => Answer::Refused(refusal),
+            No::Misuse(misuse) => Answer::Misuse(misuse),
+        }
     }
 }

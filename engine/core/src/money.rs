@@ -70,3 +70,32 @@ impl SubAssign for Money {
         self.points -= other.points;
     }
 }
+
+/// A sum of amounts over the life of an offer. Wide enough that no client can make it overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MoneySum {
+    pub(crate) cash: u128,
+    pub(crate) points: u128,
+}
+
+impl MoneySum {
+    /// The sum for the wire, at most [`MAX_NUMBER`].
+    pub(crate) fn shown(self) -> Money {
+        let shown = |sum: u128| sum.min(u128::from(MAX_NUMBER)) as u64;
+        Money { cash: shown(self.cash), points: shown(self.points) }
+    }
+}
+
+impl AddAssign<Money> for MoneySum {
+    fn add_assign(&mut self, amount: Money) {
+        self.cash += u128::from(amount.cash);
+        self.points += u128::from(amount.points);
+    }
+}
+
+impl AddAssign for MoneySum {
+    fn add_assign(&mut self, other: MoneySum) {
+        self.cash += other.cash;
+        self.points += other.points;
+    }
+}

@@ -153,7 +153,7 @@ pub enum Reserve {
 }
 
 /// A definition that cannot be: the path of the field and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfferError {
     /// The field's path in the definition, such as `settle.group.size`.
     pub path: &'static str,

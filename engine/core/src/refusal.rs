@@ -3,6 +3,7 @@
 //! Refusals stand in the order in which the checks run, with numbers that never change meaning.
 
 use crate::money::{Money, Units};
+use crate::offer::OfferError;
 use crate::time::UnixMs;
 use core::fmt;
 
@@ -227,6 +228,10 @@ pub enum Misuse {
     PoolExists,
     /// An offer takes from a pool of another campaign.
     CrossSlot,
+    /// `takes` names a pool that does not exist.
+    TakesUnknown,
+    /// A definition, or an operator's argument, that cannot be.
+    Offer(OfferError),
     /// A field of an offer cannot change any more.
     OfferFrozen {
         /// The field's path in the definition.
@@ -261,6 +266,8 @@ impl fmt::Display for Misuse {
             }
             Misuse::PoolExists => f.write_str("stock: a pool of this name exists; use takes, and POOL ADD to change its stock"),
             Misuse::CrossSlot => f.write_str("takes.pool: every pool of an offer must be of the offer's campaign"),
+            Misuse::TakesUnknown => f.write_str("takes.pool: unknown pool; POOL ADD creates it"),
+            Misuse::Offer(error) => error.fmt(f),
             Misuse::OfferFrozen { field } => write!(f, "{field}: cannot change like this once the offer is put (stock) or open (the rest)"),
             Misuse::OfferClosed => f.write_str("the offer is closed, and closing is final"),
             Misuse::Full { what, max } => write!(f, "a shard holds at most {max} {what}"),

@@ -1,0 +1,178 @@
+//! Events of offers, pools and groups.
+
+use crate::answer::GroupState;
+use crate::event::{GroupIndex, OfferIndex, ReservationIndex, Seq};
+use crate::offer::Offer;
+use crate::state::{Due, DueKind, GroupOrigin, HoldRun, OfferState, Pool, PoolTake, State};
+use crate::text::Text;
+use crate::time::{Millis, UnixMs};
+
+impl State {
+    pub(super) fn apply_offer_put(&mut self, id: Text<'_>, definition: &Offer, opens: UnixMs) {
+        let campaign = self.campaign_of(id);
+        let takes = match definition.stock {
+            Some(stock) => {
+                let pool = self.insert_pool(Pool::new(id, stock));
+                [PoolTake { pool, units: 1 }].into()
+            }
+            None => definition.takes.iter().map(|take| self.resolve_take(&take.pool, take.units)).collect(),
+        };
+        let offer = self.insert_offer(OfferState::new(id, campaign, definition.clone(), opens, takes));
+        self.join_campaign(offer);
+        self.schedule_close(offer);
+    }
+
+    fn resolve_take(&self, pool: &str, units: u32) -> PoolTake {
+        let pool = self
+            .find_pool(Text::stored(pool.as_bytes()))
+            .expect("an offer's pools are checked before it is put");
+        PoolTake { pool, units }
+    }
+
+    /// From its second offer on, a campaign counts its buyers apart from its offers.
+    fn join_campaign(&mut self, offer: OfferIndex) {
+        let State { campaigns, offers, hashes, .. } = self;
+        let state = &offers[offer.0];
+        let campaign = &mut campaigns[state.campaign.0];
+        let earlier = campaign.offers.first().copied();
+        campaign.offers.push(offer);
+        if campaign.buyers.is_some() || (earlier.is_none() && campaign.id() == state.id()) {
+            return;
+        }
+        let buyers = campaign.buyers.insert(Default::default());
+        if let Some(earlier) = earlier {
+            let earlier = &offers[earlier.0].reservations;
+            for buyer in earlier.buyers.iter() {
+                buyers.add(hashes, earlier.text(buyer.id), buyer.units);
+            }
+        }
+    }
+
+    fn schedule_close(&mut self, offer: OfferIndex) {
+        let state = self.offer(offer);
+        if let Some(closes) = state.definition.closes
+            && !state.is_closed
+        {
+            self.schedule(Due { at: closes, kind: DueKind::Close, seq: u64::from(offer.0), offer, which: 0 });
+        }
+    }
+
+    pub(super) fn apply_offer_changed(&mut self, offer: OfferIndex, definition: &Offer, opens: UnixMs) {
+        let state = self.offer_mut(offer);
+        state.definition = definition.clone();
+        state.opens = opens;
+        self.schedule_close(offer);
+    }
+
+    pub(super) fn apply_offer_extended(&mut self, offer: OfferIndex, by: Millis, op: Text<'_>) {
+        let state = self.offer_mut(offer);
+        let ended = state.extended.get().checked_add(by.get()).expect("decide bounds the sum of extensions");
+        state.extended = Millis::new(ended);
+        state.ops.insert(op.as_bytes().into(), by);
+        let len = state.reservations.len();
+        let newest = state.hold_runs.back_mut().expect("an offer always has a growing hold queue");
+        newest.end = Some(len);
+        state.hold_runs.push_back(HoldRun { next: len, end: None, is_scheduled: false });
+    }
+
+    pub(super) fn apply_pool_added(&mut self, id: Text<'_>, units: i64, op: Text<'_>) {
+        let pool = self.find_pool(id).unwrap_or_else(|| self.insert_pool(Pool::new(id, 0)));
+        let pool = &mut self.pools[pool.0];
+        pool.add(units);
+        pool.ops.insert(op.as_bytes().into(), units);
+    }
+
+    pub(super) fn apply_group_opened(&mut self, offer: OfferIndex, expires: UnixMs) {
+        let seq = self.seq;
+        let state = self.offer_mut(offer);
+        let deadline = state.stored_deadline(expires);
+        let group = state.groups.open(GroupOrigin { deadline, event: seq });
+        state.groups.list(group, state.group_size(), false);
+        if state.reserves_groups() {
+            let seats = u64::from(state.group_size());
+            self.each_take(offer, |pool, units| pool.hold(units * seats));
+        }
+        self.schedule_groups(offer);
+    }
+
+    /// Keeps one agenda entry for the earliest deadline of the offer's open groups.
+    pub(crate) fn schedule_groups(&mut self, offer: OfferIndex) {
+        let state = self.offer_mut(offer);
+        let Some(&(deadline, group)) = state.groups.deadlines.first() else { return };
+        let at = state.real_deadline(deadline);
+        if state.groups_due.is_none_or(|due| at < due) {
+            state.groups_due = Some(at);
+            let Seq(seq) = state.groups.get(GroupIndex(group)).event;
+            self.schedule(Due { at, kind: DueKind::Group, seq, offer, which: 0 });
+        }
+    }
+
+    pub(super) fn apply_group_formed(&mut self, offer: OfferIndex, group: GroupIndex) {
+        let state = self.offer_mut(offer);
+        let row = state.groups.get(group);
+        assert!(row.seats == row.paid && row.paid > 0, "I5: a group forms with unpaid seats");
+        state.groups.formed += 1;
+        self.end_group(offer, group, GroupState::Formed);
+    }
+
+    pub(super) fn apply_group_failed(&mut self, offer: OfferIndex, group: GroupIndex) {
+        self.offer_mut(offer).groups.failed += 1;
+        self.end_group(offer, group, GroupState::Failed);
+    }
+
+    /// Freezes a group: what happens to its members is settled, and is told one by one. Units that it kept for
+    /// empty seats are free.
+    pub(super) fn end_group(&mut self, offer: OfferIndex, group: GroupIndex, end: GroupState) {
+        let (at, Seq(seq)) = (self.at, self.seq);
+        let state = self.offer_mut(offer);
+        let size = state.group_size();
+        state.groups.unlist(group, size);
+        let reserves = state.reserves_groups();
+        let row = state.groups.get_mut(group);
+        assert!(row.state == GroupState::Open, "I5: a group ends twice");
+        row.state = end;
+        row.cursor = row.head;
+        row.unsettled = row.seats;
+        let (empty, unsettled) = (u64::from(size - row.seats), row.unsettled);
+        if reserves {
+            self.each_take(offer, |pool, units| pool.release(units * empty));
+        }
+        if unsettled > 0 {
+            self.schedule(Due { at, kind: DueKind::Settlement, seq, offer, which: group.0 });
+        }
+    }
+
+    /// A paid member of one open group sits down in another. The group left empty is absorbed.
+    pub(super) fn apply_moved(&mut self, offer: OfferIndex, reservation: ReservationIndex, to: GroupIndex) {
+        let state = self.offer_mut(offer);
+        let size = state.group_size();
+        let merges = state.merges();
+        let seat = state.reservations.get(reservation.0).seat.expect("I5: who moves has a seat").get() - 1;
+        let from = state.groups.seats[seat].group;
+        for group in [from, to] {
+            assert!(
+                state.groups.get(group).state == GroupState::Open,
+                "I5: a member moves between groups that are over"
+            );
+            state.groups.unlist(group, size);
+        }
+        state.groups.rise(seat);
+        state.groups.get_mut(from).paid -= 1;
+        state.groups.sit(seat, to);
+        state.groups.get_mut(to).paid += 1;
+        for group in [from, to] {
+            state.groups.list(group, size, merges);
+        }
+        if state.groups.get(from).seats == 0 {
+            self.end_group(offer, from, GroupState::Absorbed);
+        }
+    }
+
+    /// Runs over the pools that one unit of the offer takes from, each with its units.
+    pub(super) fn each_take(&mut self, offer: OfferIndex, mut change: impl FnMut(&mut Pool, u64)) {
+        let State { offers, pools, .. } = self;
+        for take in &offers[offer.0].takes {
+            change(&mut pools[take.pool.0], u64::from(take.units));
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Events of one reservation: its status, its units, its seat, its money. Keeps I1 to I5 and I10.
+
+use crate::answer::{GroupState, Status};
+use crate::event::{Accepted, EndCause, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
+use crate::money::{Money, Units};
+use crate::request::Restock;
+use crate::state::{Due, DueKind, NoteKind, OfferState, Reservation, Seating, State};
+use crate::text::Text;
+
+/// What a RETURN brought.
+#[derive(Clone, Copy)]
+pub(super) struct Return<'a> {
+    pub(super) qty: Units,
+    pub(super) restock: Restock,
+    pub(super) owe: Money,
+    pub(super) op: Text<'a>,
+}
+
+impl State {
+    pub(super) fn apply_accepted(&mut self, stamp: Stamp, accepted: &Accepted<'_>) {
+        let offer = accepted.offer;
+        let units = u64::from(accepted.qty);
+        let State { offers, hashes, .. } = self;
+        let state = &mut offers[offer.0];
+        let buyer = state.reservations.buyer(hashes, accepted.buyer);
+        let seat = accepted.seat.map(|seat| state.groups.seats.push(seating(state, seat)));
+        let is_cut = accepted.expires.is_some_and(|expires| expires < stamp.at.after(state.definition.hold));
+        let deadline = accepted.expires.map_or(0, |expires| state.stored_deadline(expires));
+        let at = state.reservations.push(hashes, accepted.id, |id| Reservation {
+            id,
+            buyer,
+            qty: accepted.qty,
+            returned: 0,
+            price: accepted.price,
+            deadline,
+            event: stamp.id.seq,
+            previous_of_buyer: None,
+            seat: seat.and_then(crate::state::one_up),
+            note: None,
+            status: accepted.status,
+            cause: EndCause::Expired,
+            is_cut,
+        });
+        state.reservations.buyers[buyer].units += units;
+        if let Some(referrer) = accepted.referrer {
+            state.reservations.note(at, referrer, |buyer| NoteKind::Referrer { buyer });
+        }
+        let is_reserved =
+            accepted.seat.is_some_and(|seat| state.is_reserved_by(state.groups.get(seat.group)));
+        self.count_campaign(offer, at, units, true);
+        if !is_reserved {
+            self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
+        }
+        self.offer_mut(offer).units_held += units;
+        if let Some(seat) = seat {
+            self.sit_down(offer, at, seat, accepted.status);
+        }
+        if accepted.status == Status::Won {
+            self.sell(offer, units);
+        }
+        if accepted.status == Status::Held && !is_cut {
+            self.schedule_hold(offer);
+        }
+    }
+
+    pub(super) fn apply_paid(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        amount: Money,
+        reference: Text<'_>,
+        status: Status,
+    ) {
+        let state = self.offer_mut(offer);
+        state.paid += amount;
+        if !reference.as_bytes().is_empty() {
+            state.reservations.note(reservation.0, reference, |reference| NoteKind::Paid { reference });
+        }
+        let row = state.reservations.get_mut(reservation.0);
+        let (before, units, seat) = (row.status, u64::from(row.qty), row.seat.map(|seat| seat.get() - 1));
+        row.status = status;
+        match before {
+            Status::Held => {
+                if let Some(seat) = seat {
+                    self.count_paid_seat(offer, seat);
+                }
+            }
+            Status::Released => self.retake(offer, reservation, seat),
+            other => panic!("I4: a payment takes effect on a reservation that is {}", other.name()),
+        }
+        if status == Status::Won {
+            self.sell(offer, units);
+        }
+    }
+
+    /// A reservation whose hold had ended takes its units, and its seat, once more.
+    fn retake(&mut self, offer: OfferIndex, reservation: ReservationIndex, seat: Option<u32>) {
+        let state = self.offer_mut(offer);
+        let (units, buyer) = {
+            let row = state.reservations.get(reservation.0);
+            (u64::from(row.qty), row.buyer)
+        };
+        state.reservations.buyers[buyer].units += units;
+        state.units_held += units;
+        let is_reserved = seat.is_some_and(|seat| {
+            let group = state.groups.seats[seat].group;
+            state.is_reserved_by(state.groups.get(group))
+        });
+        self.count_campaign(offer, reservation.0, units, true);
+        if !is_reserved {
+            self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
+        }
+        if let Some(seat) = seat {
+            self.sit_down(offer, reservation.0, seat, Status::Paid);
+        }
+    }
+
+    pub(super) fn apply_owed(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        reference: Text<'_>,
+        owe: Money,
+    ) {
+        let state = self.offer_mut(offer);
+        state.paid += owe;
+        state.owed += owe;
+        state.reservations.note(reservation.0, reference, |reference| NoteKind::Owed { reference, owe });
+    }
+
+    pub(super) fn apply_released(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        cause: EndCause,
+    ) {
+        self.end(offer, reservation, Status::Held, Status::Released, cause);
+    }
+
+    pub(super) fn apply_refunded(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        owe: Money,
+        cause: EndCause,
+    ) {
+        self.offer_mut(offer).owed += owe;
+        match self.offer(offer).reservations.get(reservation.0).status {
+            Status::Won => {
+                self.take_back(offer, reservation, Restock::Yes);
+                let row = self.offer_mut(offer).reservations.get_mut(reservation.0);
+                row.status = Status::Refunded;
+                row.cause = cause;
+            }
+            _ => self.end(offer, reservation, Status::Paid, Status::Refunded, cause),
+        }
+    }
+
+    /// Ends a held or paid reservation: units, limit and seat are free again.
+    fn end(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        from: Status,
+        to: Status,
+        cause: EndCause,
+    ) {
+        let state = self.offer_mut(offer);
+        let row = state.reservations.get_mut(reservation.0);
+        assert!(row.status == from, "I4: a reservation that is {} becomes {}", row.status.name(), to.name());
+        row.status = to;
+        row.cause = cause;
+        let (units, buyer, seat) = (u64::from(row.qty), row.buyer, row.seat.map(|seat| seat.get() - 1));
+        let buyer_units = &mut state.reservations.buyers[buyer].units;
+        *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
+        state.units_held -= units;
+        let is_reserved = seat.is_some_and(|seat| {
+            let group = state.groups.seats[seat].group;
+            state.is_reserved_by(state.groups.get(group))
+        });
+        self.count_campaign(offer, reservation.0, units, false);
+        if !is_reserved {
+            self.each_take(offer, |pool, per_unit| pool.release(per_unit * units));
+        }
+        if let Some(seat) = seat {
+            self.leave_seat(offer, seat, from);
+        }
+    }
+
+    pub(super) fn apply_won(&mut self, offer: OfferIndex, reservation: ReservationIndex) {
+        let state = self.offer_mut(offer);
+        let row = state.reservations.get_mut(reservation.0);
+        assert!(row.status == Status::Paid, "I4: a reservation that is {} becomes WON", row.status.name());
+        row.status = Status::Won;
+        let (units, seat) =
+            (u64::from(row.qty), row.seat.expect("I5: what settles later has a seat").get() - 1);
+        let group = state.groups.seats[seat].group;
+        assert!(
+            state.groups.get(group).state == GroupState::Formed,
+            "I5: a member wins before its group forms"
+        );
+        state.groups.get_mut(group).unsettled -= 1;
+        self.sell(offer, units);
+    }
+
+    pub(super) fn apply_returned(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        back: Return<'_>,
+    ) {
+        let state = self.offer_mut(offer);
+        state.owed += back.owe;
+        let row = state.reservations.get(reservation.0);
+        assert!(row.status == Status::Won, "I4: a reservation that is {} is returned", row.status.name());
+        let left = row.qty - row.returned;
+        assert!(back.qty <= left, "I1: more units are returned than were sold");
+        if back.qty == left {
+            self.take_back(offer, reservation, back.restock);
+            let row = self.offer_mut(offer).reservations.get_mut(reservation.0);
+            row.status = Status::Refunded;
+            row.cause = EndCause::Returned;
+        } else {
+            self.take_back_part(offer, reservation, back.qty, back.restock);
+            self.offer_mut(offer).reservations.get_mut(reservation.0).returned += back.qty;
+        }
+        let note = |op| NoteKind::Returned { op, qty: back.qty, owe: back.owe };
+        self.offer_mut(offer).reservations.note(reservation.0, back.op, note);
+    }
+
+    fn take_back(&mut self, offer: OfferIndex, reservation: ReservationIndex, restock: Restock) {
+        let row = self.offer(offer).reservations.get(reservation.0);
+        self.take_back_part(offer, reservation, row.qty - row.returned, restock);
+    }
+
+    /// Sold units leave the buyer, for the pools or for nowhere.
+    fn take_back_part(
+        &mut self,
+        offer: OfferIndex,
+        reservation: ReservationIndex,
+        qty: Units,
+        restock: Restock,
+    ) {
+        let units = u64::from(qty);
+        let state = self.offer_mut(offer);
+        let buyer = state.reservations.get(reservation.0).buyer;
+        let buyer_units = &mut state.reservations.buyers[buyer].units;
+        *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
+        state.units_sold -= units;
+        self.count_campaign(offer, reservation.0, units, false);
+        self.each_take(offer, |pool, per_unit| match restock {
+            Restock::Yes => pool.restock(per_unit * units),
+            Restock::No => pool.write_off(per_unit * units),
+        });
+    }
+
+    fn sell(&mut self, offer: OfferIndex, units: u64) {
+        let state = self.offer_mut(offer);
+        state.units_held -= units;
+        state.units_sold += units;
+        self.each_take(offer, |pool, per_unit| pool.sell(per_unit * units));
+    }
+
+    /// Counts units for or against the buyer in the campaign, where the campaign keeps counts.
+    fn count_campaign(&mut self, offer: OfferIndex, at: u32, units: u64, is_taken: bool) {
+        let State { campaigns, offers, hashes, .. } = self;
+        let state = &offers[offer.0];
+        if let Some(buyers) = &mut campaigns[state.campaign.0].buyers {
+            let id = state.reservations.buyer_id(state.reservations.get(at).buyer);
+            if is_taken { buyers.add(hashes, id, units) } else { buyers.remove(hashes, id, units) }
+        }
+    }
+
+    fn sit_down(&mut self, offer: OfferIndex, reservation: u32, seat: u32, status: Status) {
+        let state = self.offer_mut(offer);
+        let (size, merges) = (state.group_size(), state.merges());
+        let OfferState { groups, reservations, .. } = state;
+        groups.seats[seat].reservation = reservation;
+        let group = groups.seats[seat].group;
+        groups.unlist(group, size);
+        groups.sit(seat, group);
+        let row = groups.get_mut(group);
+        row.paid += u32::from(status == Status::Paid);
+        if row.first.is_none() {
+            row.first = crate::state::one_up(reservation);
+            row.leader = crate::state::one_up(seat);
+        }
+        groups.list(group, size, merges);
+        let buyer = reservations.get(reservation).buyer;
+        reservations.buyers[buyer].group = crate::state::one_up(group.0);
+    }
+
+    fn count_paid_seat(&mut self, offer: OfferIndex, seat: u32) {
+        let state = self.offer_mut(offer);
+        let (size, merges) = (state.group_size(), state.merges());
+        let group = state.groups.seats[seat].group;
+        state.groups.unlist(group, size);
+        state.groups.get_mut(group).paid += 1;
+        state.groups.list(group, size, merges);
+    }
+
+    /// Frees the seat of a reservation that ended, or counts it as settled where its group is over.
+    fn leave_seat(&mut self, offer: OfferIndex, seat: u32, from: Status) {
+        let state = self.offer_mut(offer);
+        let (size, merges) = (state.group_size(), state.merges());
+        let OfferState { groups, reservations, .. } = state;
+        let group = groups.seats[seat].group;
+        if groups.get(group).state != GroupState::Open {
+            groups.get_mut(group).unsettled -= 1;
+            return;
+        }
+        groups.unlist(group, size);
+        groups.rise(seat);
+        groups.get_mut(group).paid -= u32::from(from == Status::Paid);
+        groups.list(group, size, merges);
+        let buyer = reservations.get(groups.seats[seat].reservation).buyer;
+        reservations.buyers[buyer].group = None;
+    }
+
+    /// Keeps one agenda entry for the newest hold queue.
+    fn schedule_hold(&mut self, offer: OfferIndex) {
+        let state = self.offer_mut(offer);
+        let which = state.hold_runs_first + state.hold_runs.len() as u32 - 1;
+        let run = state.hold_runs.back_mut().expect("an offer always has a growing hold queue");
+        if run.is_scheduled {
+            return;
+        }
+        run.is_scheduled = true;
+        let newest = state.reservations.get(state.reservations.len() - 1);
+        let (at, Seq(seq)) = (state.real_deadline(newest.deadline), newest.event);
+        self.schedule(Due { at, kind: DueKind::Hold, seq, offer, which });
+    }
+}
+
+fn seating(offer: &OfferState, seat: Seat) -> Seating {
+    let is_first = offer.groups.get(seat.group).first.is_none();
+    Seating {
+        reservation: 0,
+        group: seat.group,
+        opened: is_first.then_some(seat.group),
+        sent: seat.sent,
+        may_join: seat.may_join,
+        previous: None,
+        next: None,
+    }
+}

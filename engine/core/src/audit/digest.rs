@@ -1,0 +1,142 @@
+//! A digest of the whole state: equal digests are equal states.
+//!
+//! Everything that an event can change goes in, in order of position; what is derived (indexes, agenda, fingers,
+//! demand) stays out. XXH3 with 128 bits, seed 0.
+
+use crate::event::GroupIndex;
+use crate::money::Money;
+use crate::state::{NoteKind, OfferState, State};
+use crate::text::Text;
+use alloc::format;
+use xxhash_rust::xxh3::Xxh3;
+
+struct Digest(Xxh3);
+
+impl Digest {
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: Text<'_>) {
+        self.number(text.as_bytes().len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    fn money(&mut self, money: Money) {
+        self.number(money.cash);
+        self.number(money.points);
+    }
+}
+
+impl State {
+    pub(crate) fn digest(&self) -> u128 {
+        let mut digest = Digest(Xxh3::new());
+        digest.number(self.seq.0);
+        digest.number(self.at.get());
+        for pool in self.pools.iter() {
+            digest.text(pool.id());
+            for number in [pool.total(), pool.held(), pool.sold(), pool.ops.len() as u64] {
+                digest.number(number);
+            }
+            for (op, units) in &pool.ops {
+                digest.text(Text::stored(op));
+                digest.number(*units as u64);
+            }
+        }
+        for offer in self.offers.iter() {
+            digest_offer(&mut digest, offer);
+            digest_reservations(&mut digest, offer);
+            digest_groups(&mut digest, offer);
+        }
+        digest.0.digest128()
+    }
+}
+
+fn digest_offer(digest: &mut Digest, offer: &OfferState) {
+    digest.text(offer.id());
+    // The definition has no stable binary form of its own; its debug form names every field and value.
+    digest.text(Text::stored(format!("{:?}", offer.definition).as_bytes()));
+    digest.number(offer.opens.get());
+    digest.number(u64::from(offer.is_paused) | u64::from(offer.is_closed) << 1);
+    digest.number(offer.extended.get());
+    for (op, by) in &offer.ops {
+        digest.text(Text::stored(op));
+        digest.number(by.get());
+    }
+    for sum in [offer.paid, offer.owed] {
+        digest.0.update(&sum.cash.to_le_bytes());
+        digest.0.update(&sum.points.to_le_bytes());
+    }
+    digest.number(offer.units_held);
+    digest.number(offer.units_sold);
+}
+
+fn digest_reservations(digest: &mut Digest, offer: &OfferState) {
+    let reservations = &offer.reservations;
+    digest.number(u64::from(reservations.len()));
+    for (at, row) in reservations.iter().enumerate() {
+        digest.text(reservations.id(at as u32));
+        digest.text(reservations.buyer_id(row.buyer));
+        digest.number(u64::from(row.qty) << 32 | u64::from(row.returned));
+        digest.money(row.price);
+        digest.number(row.deadline as u64);
+        digest.number(row.event.0);
+        digest.number(u64::from(row.status.number()) << 8 | row.cause as u64);
+        digest.number(row.seat.map_or(0, |seat| u64::from(seat.get())));
+        for note in reservations.notes(at as u32) {
+            digest_note(digest, offer, note.kind);
+        }
+    }
+    for buyer in reservations.buyers.iter() {
+        digest.text(reservations.text(buyer.id));
+        digest.number(buyer.units);
+        digest.number(u64::from(buyer.count) << 32 | buyer.group.map_or(0, |group| u64::from(group.get())));
+    }
+}
+
+fn digest_note(digest: &mut Digest, offer: &OfferState, note: NoteKind) {
+    let text = |at| offer.reservations.text(at);
+    match note {
+        NoteKind::Paid { reference } => {
+            digest.number(1);
+            digest.text(text(reference));
+        }
+        NoteKind::Owed { reference, owe } => {
+            digest.number(2);
+            digest.text(text(reference));
+            digest.money(owe);
+        }
+        NoteKind::Returned { op, qty, owe } => {
+            digest.number(3 | u64::from(qty) << 8);
+            digest.text(text(op));
+            digest.money(owe);
+        }
+        NoteKind::Referrer { buyer } => {
+            digest.number(4);
+            digest.text(text(buyer));
+        }
+    }
+}
+
+fn digest_groups(digest: &mut Digest, offer: &OfferState) {
+    let groups = &offer.groups;
+    digest.number(groups.formed);
+    digest.number(groups.failed);
+    for (at, row) in groups.rows.iter().enumerate() {
+        let numbers = [
+            u64::from(row.first.map_or(0, core::num::NonZeroU32::get)),
+            u64::from(row.leader.map_or(0, core::num::NonZeroU32::get)),
+            row.deadline as u64,
+            row.event.0,
+            u64::from(row.seats) << 32 | u64::from(row.paid),
+            u64::from(row.may_join) << 32 | u64::from(row.unsettled),
+            row.state as u64,
+        ];
+        for number in numbers {
+            digest.number(number);
+        }
+        for seat in groups.members(GroupIndex(at as u32)) {
+            digest.number(u64::from(seat));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! I5: seats, members and leaders of every group, counted from the seats' lists.
+
+use super::Findings;
+use crate::answer::{GroupState, Status};
+use crate::event::GroupIndex;
+use crate::state::OfferState;
+use alloc::collections::BTreeMap;
+use alloc::format;
+
+pub(super) fn audit_groups(offer: &OfferState, findings: &mut Findings) {
+    let groups = &offer.groups;
+    let mut open_groups_of: BTreeMap<u32, u32> = BTreeMap::new();
+    for (at, row) in groups.rows.iter().enumerate() {
+        let at = at as u32;
+        let place = || format!("group {at} of offer {}", offer.id());
+        let (mut seats, mut paid, mut live) = (0, 0, 0);
+        for seat in groups.members(GroupIndex(at)) {
+            let seating = &groups.seats[seat];
+            let member = offer.reservations.get(seating.reservation);
+            seats += 1;
+            paid += u32::from(member.status == Status::Paid);
+            live += u32::from(matches!(member.status, Status::Held | Status::Paid));
+            findings
+                .expect(seating.group == GroupIndex(at) && member.seat == crate::state::one_up(seat), || {
+                    format!("I5: {} lists a seat that is not its member's", place())
+                });
+            if row.state == GroupState::Open {
+                *open_groups_of.entry(member.buyer).or_default() += 1;
+            }
+        }
+        match row.state {
+            GroupState::Open => {
+                findings.expect(seats == row.seats && paid == row.paid && live == seats, || {
+                    format!(
+                        "I5: {} counts {} seats, {} paid; it has {seats}, {paid} paid",
+                        place(),
+                        row.seats,
+                        row.paid
+                    )
+                });
+                findings.expect(seats <= offer.group_size(), || {
+                    format!("I5: {} has more members than seats", place())
+                });
+                findings.expect(seats > 0 && row.leader.is_some(), || {
+                    format!("I5: {} is open without a leader", place())
+                });
+                findings.expect(paid < offer.group_size(), || {
+                    format!("I5: {} is full and paid but has not formed", place())
+                });
+            }
+            GroupState::Formed | GroupState::Failed => {
+                findings.expect(live == row.unsettled, || {
+                    format!("I5: {} has {live} members to settle and counts {}", place(), row.unsettled)
+                });
+            }
+            GroupState::Absorbed => {
+                findings.expect(seats == 0, || format!("I5: {} was absorbed and still has members", place()));
+            }
+        }
+        audit_orders(offer, at, findings);
+    }
+    for (buyer, count) in open_groups_of {
+        findings.expect(count == 1, || {
+            let buyer = offer.reservations.buyer_id(buyer);
+            format!("I5: buyer {buyer} sits in {count} open groups of offer {}", offer.id())
+        });
+    }
+}
+
+/// The orders that GROUP ANY and deadlines go by hold a group exactly while they should.
+fn audit_orders(offer: &OfferState, at: u32, findings: &mut Findings) {
+    let row = &offer.groups.rows[at];
+    let is_open = row.state == GroupState::Open;
+    let free = offer.group_size().saturating_sub(row.seats);
+    let joinable = offer.groups.joinable.contains(&(free, row.deadline, at));
+    let has_deadline = offer.groups.deadlines.contains(&(row.deadline, at));
+    findings.expect(joinable == (is_open && free > 0) && has_deadline == is_open, || {
+        format!("I5: group {at} of offer {} stands in the wrong orders", offer.id())
+    });
+}

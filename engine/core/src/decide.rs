@@ -1,0 +1,111 @@
+//! What a request leads to: events, an answer, or a no. Reads the state; changes nothing.
+//!
+//! Each verb has a file, and each file reads in the order in which its checks answer. What is due has been swept, or
+//! the reservation in question brought up to date, before any of this runs (see `machine`).
+
+mod admission;
+mod buy;
+mod due;
+mod operate;
+mod pay;
+mod takeback;
+
+pub(crate) use due::{Settling, expired};
+pub(crate) use operate::Operator;
+pub(crate) use pay::Payment;
+pub(crate) use takeback::ReturnOrder;
+
+use crate::event::{Event, OfferIndex};
+use crate::money::Money;
+use crate::refusal::{Misuse, Refusal};
+use crate::state::State;
+use crate::text::Text;
+use arrayvec::ArrayVec;
+
+/// The most payment references, or returns, that one reservation remembers.
+pub(crate) const NOTES_MAX: usize = 1_000;
+
+/// A request that is carried out: what happens, and what the answer shows.
+#[derive(Debug)]
+pub(crate) struct Verdict<'r> {
+    pub(crate) events: ArrayVec<Event<'r>, 2>,
+    pub(crate) subject: Subject,
+    /// Whether it was decided before.
+    pub(crate) is_replayed: bool,
+    /// Whether a payment came too late to win.
+    pub(crate) is_late: bool,
+    /// What this request makes the storefront owe.
+    pub(crate) owe: Money,
+}
+
+/// The reservation that a verdict is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    /// The one that its last event makes.
+    New(OfferIndex),
+    /// One that exists.
+    Known(OfferIndex, u32),
+}
+
+/// A request that changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum No {
+    Refused(Refusal),
+    Misuse(Misuse),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        No::Refused(refusal)
+    }
+}
+
+impl From<Misuse> for No {
+    fn from(misuse: Misuse) -> Self {
+        No::Misuse(misuse)
+    }
+}
+
+impl<'r> Verdict<'r> {
+    /// The reservation stays as it is.
+    pub(crate) fn stands(offer: OfferIndex, at: u32) -> Self {
+        Verdict {
+            events: ArrayVec::new(),
+            subject: Subject::Known(offer, at),
+            is_replayed: false,
+            is_late: false,
+            owe: Money::ZERO,
+        }
+    }
+
+    /// One event happens to a reservation.
+    fn happens(offer: OfferIndex, at: u32, event: Event<'r>) -> Self {
+        let mut verdict = Verdict::stands(offer, at);
+        verdict.events.push(event);
+        verdict
+    }
+
+    fn owing(mut self, owe: Money) -> Self {
+        self.owe = owe;
+        self
+    }
+
+    fn late(mut self) -> Self {
+        self.is_late = true;
+        self
+    }
+
+    fn replayed(mut self) -> Self {
+        self.is_replayed = true;
+        self
+    }
+}
+
+impl State {
+    /// The reservation that a request names.
+    pub(crate) fn find_reservation(&self, offer: Text<'_>, id: Text<'_>) -> Result<(OfferIndex, u32), No> {
+        let offer = self.find_offer(offer).ok_or(Refusal::Unknown)?;
+        let at = self.offer(offer).reservations.find(self.hashes.of(id), id).ok_or(Refusal::Unknown)?;
+        Ok((offer, at))
+    }
+}

@@ -1,0 +1,305 @@
+//! BUY: one atomic decision, in the order of its checks.
+
+use super::{No, Subject, Verdict};
+use crate::answer::{GroupState, Status};
+use crate::event::{Accepted, Event, GroupIndex, OfferIndex, Seat, Sent};
+use crate::money::{Money, Units};
+use crate::offer::{GroupRule, Reserve};
+use crate::refusal::{Misuse, Refusal};
+use crate::request::{Buy, GroupChoice};
+use crate::state::{NoteKind, OfferState, State};
+use crate::store::TextHash;
+use crate::text::Text;
+use crate::time::{Millis, UnixMs};
+use crate::view::group_id;
+use arrayvec::ArrayVec;
+
+/// The seat that an intent would get.
+#[derive(Clone, Copy)]
+enum SeatPlan {
+    /// Buying alone.
+    None,
+    /// The first seat of a new group.
+    Open,
+    /// A seat of this group.
+    Join(GroupIndex),
+}
+
+/// The buyer as the offer knows it.
+struct Known {
+    /// Units that the buyer has.
+    units: u64,
+    /// Whether the buyer sits in an open group.
+    in_open_group: bool,
+}
+
+impl State {
+    pub(crate) fn decide_buy<'r>(&self, buy: &Buy<Text<'r>>, now: UnixMs) -> Result<Verdict<'r>, No> {
+        let at = self.find_offer(buy.offer).ok_or(Refusal::OfferUnknown)?;
+        let offer = self.offer(at);
+        if let Some(known) = offer.reservations.find(self.hashes.of(buy.id), buy.id) {
+            return self.decide_repeat(at, known, buy);
+        }
+        check_group_argument(offer, buy)?;
+        let may_join = offer
+            .definition
+            .group()
+            .is_some_and(|rule| rule.join.as_ref().is_none_or(|join| join.admits(buy)));
+        check_window(offer, buy, may_join, now)?;
+        if !offer.definition.admit.admits(buy) {
+            return Err(Refusal::NotAdmitted.into());
+        }
+        let known = self.known_buyer(offer, buy.buyer, self.hashes.of(buy.buyer));
+        self.check_limits(offer, buy, known.units)?;
+        let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
+        self.check_stock(offer, seat, buy.qty)?;
+        if !offer.reservations.has_room() {
+            return Err(
+                Misuse::Full { what: "reservations of one offer", max: u64::from(u32::MAX - 1_024) }.into()
+            );
+        }
+        Ok(accept(at, offer, buy, seat, may_join, now))
+    }
+
+    /// An id that is taken: the same intent stands as it is, another one conflicts.
+    fn decide_repeat<'r>(&self, at: OfferIndex, known: u32, buy: &Buy<Text<'r>>) -> Result<Verdict<'r>, No> {
+        let offer = self.offer(at);
+        let row = offer.reservations.get(known);
+        let referrer = offer.reservations.notes(known).find_map(|note| match note.kind {
+            NoteKind::Referrer { buyer } => Some(offer.reservations.text(buyer)),
+            _ => None,
+        });
+        let field = if offer.reservations.buyer_id(row.buyer) != buy.buyer {
+            "buyer"
+        } else if row.qty != buy.qty {
+            "QTY"
+        } else if !is_group_as_sent(offer, known, buy.group) {
+            "GROUP"
+        } else if referrer != buy.referrer {
+            "REFERRER"
+        } else {
+            return Ok(Verdict::stands(at, known).replayed());
+        };
+        Err(Refusal::IdConflict { field }.into())
+    }
+
+    fn known_buyer(&self, offer: &OfferState, buyer: Text<'_>, hash: TextHash) -> Known {
+        let Some(at) = offer.reservations.find_buyer(hash, buyer) else {
+            return Known { units: 0, in_open_group: false };
+        };
+        let row = &offer.reservations.buyers[at];
+        let in_open_group = row
+            .group
+            .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
+        Known { units: row.units, in_open_group }
+    }
+
+    /// Limits on what the buyer would have, with `own` units on the offer already.
+    fn check_limits(&self, offer: &OfferState, buy: &Buy<Text<'_>>, own: u64) -> Result<(), No> {
+        let limit = offer.definition.limit;
+        if let Some(max) = limit.order
+            && buy.qty > max
+        {
+            return Err(Refusal::Limit { scope: "order", max }.into());
+        }
+        self.check_buyer_limits(offer, buy.buyer, buy.qty, own)
+    }
+
+    pub(super) fn check_buyer_limits(
+        &self,
+        offer: &OfferState,
+        buyer: Text<'_>,
+        qty: Units,
+        own: u64,
+    ) -> Result<(), No> {
+        let limit = offer.definition.limit;
+        if let Some(max) = limit.buyer
+            && own + u64::from(qty) > u64::from(max)
+        {
+            return Err(Refusal::Limit { scope: "buyer", max }.into());
+        }
+        if let Some(max) = limit.campaign
+            && self.campaign_units(offer, buyer, own) + u64::from(qty) > u64::from(max)
+        {
+            return Err(Refusal::Limit { scope: "campaign", max }.into());
+        }
+        Ok(())
+    }
+
+    fn plan_seat(
+        &self,
+        offer: &OfferState,
+        buy: &Buy<Text<'_>>,
+        may_join: bool,
+        in_open_group: bool,
+        now: UnixMs,
+    ) -> Result<SeatPlan, No> {
+        let named = match buy.group {
+            GroupChoice::Alone => return Ok(SeatPlan::None),
+            GroupChoice::New | GroupChoice::Any => None,
+            GroupChoice::Join(id) => Some(self.find_open_group(offer, id, now)?),
+        };
+        if in_open_group {
+            return Err(Refusal::GroupMember.into());
+        }
+        match (named, buy.group) {
+            (Some(_), _) if !may_join => Err(Refusal::NotAdmitted.into()),
+            (Some(group), _) => Ok(SeatPlan::Join(group)),
+            (None, GroupChoice::Any) if may_join => {
+                Ok(nearest_to_full(offer, now).map_or(SeatPlan::Open, SeatPlan::Join))
+            }
+            _ => Ok(SeatPlan::Open),
+        }
+    }
+
+    /// A group by its id, with a seat to take.
+    fn find_open_group(&self, offer: &OfferState, id: Text<'_>, now: UnixMs) -> Result<GroupIndex, No> {
+        let group = self.find_group(offer, id).ok_or(Refusal::GroupUnknown)?;
+        let row = offer.groups.get(group);
+        if row.state != GroupState::Open || offer.real_deadline(row.deadline) <= now {
+            return Err(Refusal::GroupOver.into());
+        }
+        if row.seats == offer.group_size() {
+            return Err(Refusal::GroupFull.into());
+        }
+        Ok(group)
+    }
+
+    /// A group by its id: the id of the reservation that opened it.
+    pub(crate) fn find_group(&self, offer: &OfferState, id: Text<'_>) -> Option<GroupIndex> {
+        let first = offer.reservations.find(self.hashes.of(id), id)?;
+        let seat = offer.reservations.get(first).seat?;
+        offer.groups.seats[seat.get() - 1].opened
+    }
+
+    fn check_stock(&self, offer: &OfferState, seat: SeatPlan, qty: Units) -> Result<(), No> {
+        let seats = match (seat, offer.definition.group().map(|rule| rule.reserve)) {
+            (SeatPlan::Join(_), Some(Reserve::Group)) => return Ok(()),
+            (SeatPlan::Open, Some(Reserve::Group)) => u64::from(offer.group_size()),
+            _ => 1,
+        };
+        if self.has_stock(offer, u64::from(qty) * seats) { Ok(()) } else { Err(Refusal::SoldOut.into()) }
+    }
+
+    /// Whether every pool has its units for `units` units of the offer.
+    pub(super) fn has_stock(&self, offer: &OfferState, units: u64) -> bool {
+        offer.takes.iter().all(|take| {
+            let wanted = u128::from(take.units) * u128::from(units);
+            wanted <= u128::from(self.pools[take.pool.0].available())
+        })
+    }
+}
+
+/// Whether GROUP fits the offer at all; if not, the caller's code has to change.
+fn check_group_argument(offer: &OfferState, buy: &Buy<Text<'_>>) -> Result<(), No> {
+    match (buy.group, offer.definition.group()) {
+        (GroupChoice::Alone, Some(_)) if offer.definition.alone.is_none() => Err(Misuse::GroupNeeded.into()),
+        (GroupChoice::Alone, _) | (_, Some(_)) => Ok(()),
+        (_, None) => Err(Misuse::GroupUnexpected.into()),
+    }
+}
+
+/// After the close an open group can still be joined; nothing else can be begun.
+fn check_window(offer: &OfferState, buy: &Buy<Text<'_>>, may_join: bool, now: UnixMs) -> Result<(), No> {
+    if now < offer.opens {
+        return Err(Refusal::NotOpen { opens: offer.opens }.into());
+    }
+    if offer.is_paused {
+        return Err(Refusal::Paused.into());
+    }
+    let joins = match buy.group {
+        GroupChoice::Join(_) => true,
+        GroupChoice::Any => may_join && offer.is_over(now) && nearest_to_full(offer, now).is_some(),
+        GroupChoice::Alone | GroupChoice::New => false,
+    };
+    if offer.is_over(now) && !joins {
+        return Err(Refusal::Closed.into());
+    }
+    Ok(())
+}
+
+/// The open group with the fewest free seats, of these the one nearest to its end, among those with time enough.
+fn nearest_to_full(offer: &OfferState, now: UnixMs) -> Option<GroupIndex> {
+    let rule = offer.definition.group()?;
+    let earliest = offer.stored_deadline(now.after(any_min_left(rule, offer.definition.hold))).max(
+        // What is due at this very instant is over.
+        offer.stored_deadline(now.after(Millis::new(1))),
+    );
+    let mut free = 1;
+    loop {
+        let &(found, _, group) = offer.groups.joinable.range((free, earliest, 0)..).next()?;
+        if found == free {
+            return Some(GroupIndex(group));
+        }
+        // The first group with more free seats may be too near to its end; look again from its own place.
+        free = found;
+    }
+}
+
+fn any_min_left(rule: &GroupRule, hold: Millis) -> Millis {
+    rule.any_min_left.unwrap_or(hold.min(Millis::new(rule.open.get() / 2)))
+}
+
+fn is_group_as_sent(offer: &OfferState, known: u32, sent: GroupChoice<Text<'_>>) -> bool {
+    let seat = offer.reservations.get(known).seat.map(|seat| offer.groups.seats[seat.get() - 1].sent);
+    match (seat, sent) {
+        (None, GroupChoice::Alone)
+        | (Some(Sent::New), GroupChoice::New)
+        | (Some(Sent::Any), GroupChoice::Any) => true,
+        (Some(Sent::Join(group)), GroupChoice::Join(id)) => group_id(offer, group) == id,
+        _ => false,
+    }
+}
+
+fn accept<'r>(
+    at: OfferIndex,
+    offer: &OfferState,
+    buy: &Buy<Text<'r>>,
+    plan: SeatPlan,
+    may_join: bool,
+    now: UnixMs,
+) -> Verdict<'r> {
+    let definition = &offer.definition;
+    let mut events = ArrayVec::new();
+    let group = match plan {
+        SeatPlan::None => None,
+        SeatPlan::Join(group) => Some((group, offer.real_deadline(offer.groups.get(group).deadline))),
+        SeatPlan::Open => {
+            let open = definition.group().map_or(Millis::new(0), |rule| rule.open);
+            let expires = now.after(open);
+            events.push(Event::GroupOpened { offer: at, expires });
+            Some((GroupIndex(offer.groups.rows.len()), expires))
+        }
+    };
+    let price = match group {
+        None => definition.alone.unwrap_or(definition.price),
+        Some(_) => definition.price,
+    };
+    let is_free = price.is_zero();
+    let held_until = now.after(definition.hold);
+    events.push(Event::Accepted(Accepted {
+        offer: at,
+        id: buy.id,
+        buyer: buy.buyer,
+        qty: buy.qty,
+        price,
+        status: match (is_free, group) {
+            (false, _) => Status::Held,
+            (true, Some(_)) => Status::Paid,
+            (true, None) => Status::Won,
+        },
+        expires: (!is_free).then(|| group.map_or(held_until, |(_, expires)| held_until.min(expires))),
+        seat: group.map(|(group, _)| Seat { group, sent: as_sent(offer, buy.group, group), may_join }),
+        referrer: buy.referrer,
+    }));
+    Verdict { events, subject: Subject::New(at), is_replayed: false, is_late: false, owe: Money::ZERO }
+}
+
+fn as_sent(offer: &OfferState, choice: GroupChoice<Text<'_>>, group: GroupIndex) -> Sent {
+    debug_assert!(offer.definition.group().is_some());
+    match choice {
+        GroupChoice::Any => Sent::Any,
+        GroupChoice::Join(_) => Sent::Join(group),
+        GroupChoice::New | GroupChoice::Alone => Sent::New,
+    }
+}

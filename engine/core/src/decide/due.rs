@@ -1,0 +1,176 @@
+//! What time brings: holds that end, groups that form or fail, and the telling of it member by member.
+
+use crate::answer::{GroupState, Status};
+use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
+use crate::state::{OfferState, State};
+use crate::time::UnixMs;
+use alloc::vec::Vec;
+
+/// How far the settlement of a group is.
+#[derive(Debug)]
+pub(crate) enum Settling {
+    /// This member's end is told next.
+    Next(Event<'static>),
+    /// Everybody's end is told.
+    Done,
+}
+
+impl State {
+    /// A held reservation whose time is up, swept or not.
+    pub(crate) fn decide_overdue(&self, offer: OfferIndex, at: u32, now: UnixMs) -> Option<Event<'static>> {
+        let state = self.offer(offer);
+        let row = state.reservations.get(at);
+        (row.status == Status::Held && state.is_overdue(row, now)).then_some(expired(offer, at))
+    }
+
+    /// The end of one member of a group that is over, if it is still to be told.
+    pub(crate) fn decide_settlement_of(&self, offer: OfferIndex, at: u32) -> Option<Event<'static>> {
+        let state = self.offer(offer);
+        let row = state.reservations.get(at);
+        let seat = row.seat?.get() - 1;
+        let reservation = ReservationIndex(at);
+        match (state.groups.get(state.groups.seats[seat].group).state, row.status) {
+            (GroupState::Formed, Status::Paid) => Some(Event::Won { offer, reservation }),
+            (GroupState::Failed, Status::Paid) => Some(Event::Refunded {
+                offer,
+                reservation,
+                owe: state.reservations.kept(at),
+                cause: EndCause::GroupFailed,
+                reason: None,
+            }),
+            (GroupState::Failed, Status::Held) => {
+                Some(Event::Released { offer, reservation, cause: EndCause::GroupFailed, reason: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// What an open group needs after its seats changed: it is over when nobody is left, forms when every seat is
+    /// paid, and has a new leader when the leader is gone.
+    pub(crate) fn decide_group_change(&self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
+        let state = self.offer(offer);
+        let row = state.groups.get(group);
+        if row.state != GroupState::Open || row.first.is_none() {
+            None
+        } else if row.seats == 0 {
+            Some(Event::GroupFailed { offer, group })
+        } else if row.paid == state.group_size() {
+            Some(Event::GroupFormed { offer, group })
+        } else {
+            self.decide_leader(offer, group)
+        }
+    }
+
+    /// The earliest joiner leads a group whose leader is gone.
+    pub(crate) fn decide_leader(&self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
+        let groups = &self.offer(offer).groups;
+        let row = groups.get(group);
+        let earliest = row.head.filter(|_| row.leader.is_none())?;
+        let reservation = ReservationIndex(groups.seats[earliest.get() - 1].reservation);
+        Some(Event::Leader { offer, group, reservation })
+    }
+
+    /// The paid members that a group at its deadline takes in from later ones; empty unless they fill it.
+    ///
+    /// One pass in opening order over the groups that can move whole: no held seat, every member admitted as a
+    /// joiner, a deadline not before this group's. The orders of `Groups` give the next fitting one without a look
+    /// at those that do not fit.
+    pub(crate) fn decide_merge(&self, offer: OfferIndex, group: GroupIndex) -> Vec<Event<'static>> {
+        let state = self.offer(offer);
+        let row = state.groups.get(group);
+        let mut free = state.group_size() - row.paid;
+        let mut taken = Vec::new();
+        let mut after = 0;
+        while free > 0
+            && let Some(next) = next_mergeable(state, group, free, after)
+        {
+            free -= state.groups.get(next).paid;
+            after = next.0 + 1;
+            taken.push(next);
+        }
+        if free > 0 {
+            return Vec::new();
+        }
+        let members = taken.into_iter().flat_map(|from| state.groups.members(from));
+        let moved = |seat: u32| {
+            let reservation = ReservationIndex(state.groups.seats[seat].reservation);
+            Event::Moved { offer, reservation, to: group }
+        };
+        members.map(moved).collect()
+    }
+
+    /// How a group ends whose time is up and whose unpaid members are gone.
+    pub(crate) fn decide_group_end(&self, offer: OfferIndex, group: GroupIndex) -> Event<'static> {
+        let state = self.offer(offer);
+        let row = state.groups.get(group);
+        let enough = state.definition.group().and_then(|rule| rule.min).unwrap_or(state.group_size());
+        if row.paid >= enough.max(1) {
+            Event::GroupFormed { offer, group }
+        } else {
+            Event::GroupFailed { offer, group }
+        }
+    }
+
+    /// The next held seat of a group, looking from the group's finger on; moves the finger.
+    pub(crate) fn next_held_seat(&mut self, offer: OfferIndex, group: GroupIndex) -> Option<u32> {
+        self.advance_finger(offer, group, |status| status == Status::Held)
+    }
+
+    /// The next member of a group that is over and whose end is still to be told; moves the group's finger.
+    pub(crate) fn next_settlement(&mut self, offer: OfferIndex, group: GroupIndex) -> Settling {
+        match self.advance_finger(offer, group, |status| matches!(status, Status::Held | Status::Paid)) {
+            Some(at) => self.decide_settlement_of(offer, at).map_or(Settling::Done, Settling::Next),
+            None => Settling::Done,
+        }
+    }
+
+    /// The finger is no part of the truth: it only spares a second look at members that were passed.
+    fn advance_finger(
+        &mut self,
+        offer: OfferIndex,
+        group: GroupIndex,
+        is_wanted: impl Fn(Status) -> bool,
+    ) -> Option<u32> {
+        let state = self.offer_mut(offer);
+        let mut finger = state.groups.get(group).cursor;
+        let mut found = None;
+        while let Some(seat) = finger {
+            let seating = &state.groups.seats[seat.get() - 1];
+            if is_wanted(state.reservations.get(seating.reservation).status) {
+                found = Some(seating.reservation);
+                break;
+            }
+            finger = seating.next;
+        }
+        state.groups.get_mut(group).cursor = finger;
+        found
+    }
+
+    /// Puts the finger of an open group on its first member, unless it is under way already.
+    pub(crate) fn place_finger(&mut self, offer: OfferIndex, group: GroupIndex) {
+        let row = self.offer_mut(offer).groups.get_mut(group);
+        row.cursor = row.cursor.or(row.head);
+    }
+}
+
+/// The first group from `after` on, in opening order, with at most `free` paid seats, that may move into `into`.
+fn next_mergeable(offer: &OfferState, into: GroupIndex, free: u32, after: u32) -> Option<GroupIndex> {
+    let deadline = offer.groups.get(into).deadline;
+    let mergeable = &offer.groups.mergeable;
+    let fits = |&&(_, group): &&(u32, u32)| group != into.0 && offer.groups.rows[group].deadline >= deadline;
+    let mut best: Option<u32> = None;
+    let mut paid = 1;
+    // One look per count of paid seats that exists.
+    while let Some(&(found, _)) = mergeable.range((paid, 0)..).next()
+        && found <= free
+    {
+        let first = mergeable.range((found, after)..(found, best.unwrap_or(u32::MAX))).find(fits);
+        best = first.map(|&(_, group)| group).or(best);
+        paid = found + 1;
+    }
+    best.map(GroupIndex)
+}
+
+pub(crate) fn expired(offer: OfferIndex, at: u32) -> Event<'static> {
+    Event::Released { offer, reservation: ReservationIndex(at), cause: EndCause::Expired, reason: None }
+}

@@ -1,0 +1,119 @@
+//! PAY: the storefront took money. Before the deadline it wins; after it, the money is owed back or takes the units
+//! again.
+
+use super::{NOTES_MAX, No, Verdict};
+use crate::answer::{GroupState, Status};
+use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
+use crate::money::Money;
+use crate::offer::Late;
+use crate::refusal::{Misuse, Refusal};
+use crate::state::{NoteKind, OfferState, Reservation, State};
+use crate::text::Text;
+use crate::time::UnixMs;
+
+/// A payment as sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payment<'r> {
+    pub(crate) amount: Option<u64>,
+    /// Empty when none was sent.
+    pub(crate) reference: Text<'r>,
+}
+
+impl State {
+    /// The reservation has been brought up to date: one that is held is not overdue.
+    pub(crate) fn decide_pay<'r>(
+        &self,
+        at: OfferIndex,
+        reservation: u32,
+        payment: Payment<'r>,
+        now: UnixMs,
+    ) -> Result<Verdict<'r>, No> {
+        let offer = self.offer(at);
+        let row = offer.reservations.get(reservation);
+        let ended = matches!(row.status, Status::Released | Status::Refunded | Status::Forfeited);
+        let lateness = |verdict: Verdict<'r>| if ended { verdict.late() } else { verdict };
+        if let Some(owed) = offer.find_payment(reservation, payment.reference) {
+            return Ok(lateness(Verdict::stands(at, reservation).replayed().owing(owed)));
+        }
+        if offer.reservations.notes(reservation).count() >= NOTES_MAX {
+            return Err(Misuse::Full {
+                what: "payments and returns of one reservation",
+                max: NOTES_MAX as u64,
+            }
+            .into());
+        }
+        let due = row.price.times(row.qty);
+        let has_wrong_amount = payment.amount.is_some_and(|amount| amount != due.cash);
+        let is_due = row.status == Status::Held;
+        if is_due && has_wrong_amount {
+            return Err(Refusal::Amount { due }.into());
+        }
+        if is_due || (!has_wrong_amount && self.can_retake(offer, row, now)) {
+            let status = if row.seat.is_some() { Status::Paid } else { Status::Won };
+            let event = Event::Paid {
+                offer: at,
+                reservation: ReservationIndex(reservation),
+                amount: due,
+                reference: payment.reference,
+                status,
+            };
+            return Ok(Verdict::happens(at, reservation, event));
+        }
+        let owe = Money { cash: payment.amount.unwrap_or(due.cash), points: due.points };
+        if owe.is_zero() {
+            return Ok(lateness(Verdict::stands(at, reservation)));
+        }
+        let reference = payment.reference;
+        let event = Event::Owed { offer: at, reservation: ReservationIndex(reservation), reference, owe };
+        Ok(lateness(Verdict::happens(at, reservation, event).owing(owe)))
+    }
+
+    /// Whether a late payment may still take everything that the reservation had: units, limits, seat.
+    fn can_retake(&self, offer: &OfferState, row: &Reservation, now: UnixMs) -> bool {
+        let expired = row.status == Status::Released && row.cause == EndCause::Expired;
+        if !expired || offer.definition.late != Late::Retake {
+            return false;
+        }
+        let buyer = &offer.reservations.buyers[row.buyer];
+        let buyer_id = offer.reservations.buyer_id(row.buyer);
+        if self.check_buyer_limits(offer, buyer_id, row.qty, buyer.units).is_err() {
+            return false;
+        }
+        let Some(seat) = row.seat else { return self.has_stock(offer, u64::from(row.qty)) };
+        let group = offer.groups.get(offer.groups.seats[seat.get() - 1].group);
+        let sits_elsewhere = buyer
+            .group
+            .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
+        group.state == GroupState::Open
+            && offer.real_deadline(group.deadline) > now
+            && group.seats < offer.group_size()
+            && !sits_elsewhere
+            && (offer.is_reserved_by(group) || self.has_stock(offer, u64::from(row.qty)))
+    }
+}
+
+impl OfferState {
+    /// Whether a payment of this reference has been here, and what it left owed.
+    fn find_payment(&self, reservation: u32, reference: Text<'_>) -> Option<Money> {
+        let mut has_named_payment = false;
+        for note in self.reservations.notes(reservation) {
+            match note.kind {
+                NoteKind::Owed { reference: known, owe } if self.reservations.text(known) == reference => {
+                    return Some(owe);
+                }
+                NoteKind::Paid { reference: known } => {
+                    has_named_payment = true;
+                    if self.reservations.text(known) == reference {
+                        return Some(Money::ZERO);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // A payment without a reference leaves no note: it shows in that something was paid and no note says how.
+        let row = self.reservations.get(reservation);
+        let was_paid =
+            matches!(row.status, Status::Paid | Status::Won | Status::Refunded) && !row.price.is_zero();
+        (reference.as_bytes().is_empty() && was_paid && !has_named_payment).then_some(Money::ZERO)
+    }
+}

@@ -1,0 +1,121 @@
+//! CANCEL, RETURN and REVOKE: a reservation ends before or after it was won.
+
+use super::{NOTES_MAX, No, Verdict};
+use crate::answer::{GroupState, Status};
+use crate::event::{EndCause, Event, OfferIndex, ReservationIndex};
+use crate::money::Units;
+use crate::refusal::Misuse;
+use crate::request::Restock;
+use crate::state::{NoteKind, State};
+use crate::text::Text;
+
+/// A RETURN as sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReturnOrder<'r> {
+    pub(crate) qty: Option<Units>,
+    pub(crate) restock: Restock,
+    /// Empty when none was sent.
+    pub(crate) op: Text<'r>,
+}
+
+impl State {
+    /// The buyer gives up: a held one is released; a paid one leaves its open group if the offer lets it.
+    pub(crate) fn decide_cancel<'r>(&self, at: OfferIndex, reservation: u32) -> Verdict<'r> {
+        let offer = self.offer(at);
+        let row = offer.reservations.get(reservation);
+        let may_leave = offer.definition.group().is_some_and(|rule| rule.leave);
+        let group_is_open = row.seat.is_some_and(|seat| {
+            offer.groups.get(offer.groups.seats[seat.get() - 1].group).state == GroupState::Open
+        });
+        match row.status {
+            Status::Held => self.release(at, reservation, EndCause::Cancelled, None),
+            Status::Paid if may_leave && group_is_open => {
+                self.refund(at, reservation, EndCause::Cancelled, None)
+            }
+            _ => Verdict::stands(at, reservation),
+        }
+    }
+
+    /// The operator ends whatever is alive.
+    pub(crate) fn decide_revoke<'r>(
+        &self,
+        at: OfferIndex,
+        reservation: u32,
+        reason: Text<'r>,
+    ) -> Verdict<'r> {
+        match self.offer(at).reservations.get(reservation).status {
+            Status::Held => self.release(at, reservation, EndCause::Revoked, Some(reason)),
+            Status::Paid | Status::Won => self.refund(at, reservation, EndCause::Revoked, Some(reason)),
+            _ => Verdict::stands(at, reservation),
+        }
+    }
+
+    /// Won units come back, all or some; each operation counts once.
+    pub(crate) fn decide_return<'r>(
+        &self,
+        at: OfferIndex,
+        reservation: u32,
+        order: ReturnOrder<'r>,
+    ) -> Result<Verdict<'r>, No> {
+        let reservations = &self.offer(at).reservations;
+        let row = reservations.get(reservation);
+        for note in reservations.notes(reservation) {
+            if let NoteKind::Returned { op, qty, owe } = note.kind
+                && !order.op.as_bytes().is_empty()
+                && reservations.text(op) == order.op
+            {
+                let is_same = order.qty.is_none_or(|wanted| wanted == qty);
+                let replay = Verdict::stands(at, reservation).replayed().owing(owe);
+                return if is_same { Ok(replay) } else { Err(Misuse::OpConflict.into()) };
+            }
+        }
+        if row.status != Status::Won {
+            return Ok(Verdict::stands(at, reservation));
+        }
+        let left = row.qty - row.returned;
+        let qty = order.qty.unwrap_or(left);
+        if qty > left {
+            return Err(Misuse::ReturnTooMany { left }.into());
+        }
+        if reservations.notes(reservation).count() >= NOTES_MAX {
+            return Err(Misuse::Full {
+                what: "payments and returns of one reservation",
+                max: NOTES_MAX as u64,
+            }
+            .into());
+        }
+        let owe = reservations.kept(reservation).share(qty, left);
+        let event = Event::Returned {
+            offer: at,
+            reservation: ReservationIndex(reservation),
+            qty,
+            restock: order.restock,
+            owe,
+            op: order.op,
+        };
+        Ok(Verdict::happens(at, reservation, event).owing(owe))
+    }
+
+    fn release<'r>(
+        &self,
+        offer: OfferIndex,
+        reservation: u32,
+        cause: EndCause,
+        reason: Option<Text<'r>>,
+    ) -> Verdict<'r> {
+        let event = Event::Released { offer, reservation: ReservationIndex(reservation), cause, reason };
+        Verdict::happens(offer, reservation, event)
+    }
+
+    fn refund<'r>(
+        &self,
+        offer: OfferIndex,
+        reservation: u32,
+        cause: EndCause,
+        reason: Option<Text<'r>>,
+    ) -> Verdict<'r> {
+        let owe = self.offer(offer).reservations.kept(reservation);
+        let event = Event::Refunded { offer, reservation: ReservationIndex(reservation), owe, cause, reason };
+        Verdict::happens(offer, reservation, event).owing(owe)
+    }
+}

@@ -1,0 +1,142 @@
+//! How many wanted an offer, what they were answered, and when.
+//!
+//! Demand lives beside the state: no rule reads it, no event carries it, no digest covers it. It costs a few counters
+//! per intent, whatever the answer.
+
+mod sketch;
+
+use crate::answer::{DemandAnswer, DemandLine, DemandSecond, LIST_MAX, Status};
+use crate::event::OfferIndex;
+use crate::money::Units;
+use crate::refusal::Refusal;
+use crate::time::UnixMs;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use sketch::Sketch;
+
+/// Seconds that the timeline keeps: ten minutes around the spike.
+const TIMELINE_SECONDS_MAX: usize = 600;
+
+/// What an intent was answered, as demand sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A new reservation of this status.
+    Accepted(Status),
+    /// The same intent again.
+    Replayed,
+    /// A business no.
+    Refused(Refusal),
+}
+
+/// One intent, for counting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) outcome: Outcome,
+    pub(crate) buyer_hash: u64,
+    pub(crate) qty: Units,
+    pub(crate) now: UnixMs,
+}
+
+/// The demand for every offer of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct DemandBoard {
+    offers: Vec<Option<Box<Demand>>>,
+}
+
+#[derive(Debug, Default)]
+struct Demand {
+    tallies: Vec<Tally>,
+    units_wanted: u64,
+    sold_out_at: Option<UnixMs>,
+    timeline: VecDeque<DemandSecond>,
+}
+
+/// Intents with one answer.
+#[derive(Debug)]
+struct Tally {
+    name: &'static str,
+    intents: u64,
+    buyers: Sketch,
+}
+
+impl DemandBoard {
+    /// Counts one intent.
+    pub(crate) fn note(&mut self, offer: OfferIndex, seen: Seen) {
+        let at = offer.0 as usize;
+        if at >= self.offers.len() {
+            self.offers.resize_with(at + 1, || None);
+        }
+        self.offers[at].get_or_insert_default().note(seen);
+    }
+
+    /// The demand for an offer that opened at `opens`.
+    pub(crate) fn view(&self, offer: OfferIndex, opens: UnixMs) -> DemandAnswer {
+        let nothing = Demand::default();
+        let demand = self.offers.get(offer.0 as usize).and_then(Option::as_deref).unwrap_or(&nothing);
+        let line = |tally: &Tally| DemandLine {
+            answer: tally.name,
+            intents: tally.intents,
+            buyers: tally.buyers.estimate().min(tally.intents),
+        };
+        let mut answers: Vec<DemandLine> = demand.tallies.iter().map(line).collect();
+        answers.sort_unstable_by_key(|line| line.answer);
+        DemandAnswer {
+            answers,
+            units_wanted: demand.units_wanted,
+            sold_out_after_ms: demand.sold_out_at.map(|at| at.from_now(opens).get()),
+            waiting: 0,
+            timeline: demand.timeline.iter().copied().take(LIST_MAX).collect(),
+        }
+    }
+}
+
+impl Demand {
+    fn note(&mut self, seen: Seen) {
+        let tally = self.tally(seen.outcome.name());
+        tally.intents += 1;
+        tally.buyers.add(seen.buyer_hash);
+        if seen.outcome != Outcome::Replayed {
+            self.units_wanted += u64::from(seen.qty);
+        }
+        if matches!(seen.outcome, Outcome::Refused(Refusal::SoldOut)) && self.sold_out_at.is_none() {
+            self.sold_out_at = Some(seen.now);
+        }
+        let second = self.second(seen.now);
+        match seen.outcome {
+            Outcome::Accepted(_) | Outcome::Replayed => second.accepted = second.accepted.saturating_add(1),
+            Outcome::Refused(_) => second.refused = second.refused.saturating_add(1),
+        }
+    }
+
+    /// There are a handful of answers per offer, so the list is searched from its front.
+    fn tally(&mut self, name: &'static str) -> &mut Tally {
+        let at = self.tallies.iter().position(|tally| core::ptr::eq(tally.name, name) || tally.name == name);
+        let at = at.unwrap_or_else(|| {
+            self.tallies.push(Tally { name, intents: 0, buyers: Sketch::default() });
+            self.tallies.len() - 1
+        });
+        &mut self.tallies[at]
+    }
+
+    fn second(&mut self, now: UnixMs) -> &mut DemandSecond {
+        let at = UnixMs::new(now.get() / 1_000 * 1_000);
+        if self.timeline.back().is_none_or(|last| last.at < at) {
+            if self.timeline.len() == TIMELINE_SECONDS_MAX {
+                self.timeline.pop_front();
+            }
+            self.timeline.push_back(DemandSecond { at, accepted: 0, refused: 0 });
+        }
+        self.timeline.back_mut().expect("a second was just made sure of")
+    }
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Accepted(status) => status.name(),
+            Outcome::Replayed => "REPLAYED",
+            Outcome::Refused(refusal) => refusal.name(),
+        }
+    }
+}

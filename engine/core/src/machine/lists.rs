@@ -1,0 +1,108 @@
+//! The operator's requests and the lists: everything that is not about one intent.
+
+use super::Machine;
+use crate::answer::{Answer, LIST_MAX};
+use crate::decide::No;
+use crate::event::{OfferIndex, Record};
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::text::Text;
+use crate::time::UnixMs;
+use alloc::boxed::Box;
+
+impl Machine {
+    pub(super) fn operate_or_list<'a>(
+        &'a mut self,
+        request: &'a Request<Text<'a>>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Answer<Text<'a>> {
+        let decided = match request {
+            Request::OfferPut { offer, definition } => self.state.decide_offer_put(*offer, definition, now),
+            Request::OfferPause { offer } => self.state.decide_pause(*offer, now),
+            Request::OfferResume { offer } => self.state.decide_resume(*offer, now),
+            Request::OfferClose { offer } => self.state.decide_close(*offer),
+            Request::OfferExtend { offer, by, op } => {
+                let swept = self.sweep_for(*offer, now, record);
+                swept.and_then(|_| self.state.decide_extend(*offer, *by, *op))
+            }
+            Request::PoolAdd { pool, units, op } => {
+                let swept = self.sweep_pool(*pool, now, record);
+                swept.and_then(|()| self.state.decide_pool_add(*pool, *units, *op))
+            }
+            _ => return self.list(request, now, record).unwrap_or_else(Answer::from),
+        };
+        self.operate(decided, now, record)
+    }
+
+    fn list<'a>(
+        &'a mut self,
+        request: &'a Request<Text<'a>>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<Answer<Text<'a>>, No> {
+        match request {
+            Request::Buyer { offer, buyer } => {
+                let offer = self.sweep_for(*offer, now, record)?;
+                let hash = self.state.hashes.of(*buyer);
+                let at =
+                    self.state.offer(offer).reservations.find_buyer(hash, *buyer).ok_or(Refusal::Unknown)?;
+                Ok(self.state.view_buyer(offer, at, now))
+            }
+            Request::Group { offer, group } => {
+                let offer = self.sweep_for(*offer, now, record)?;
+                let at = self.state.find_group(self.state.offer(offer), *group).ok_or(Refusal::Unknown)?;
+                Ok(Answer::Group(Box::new(self.state.view_group(offer, at, LIST_MAX, now))))
+            }
+            Request::Groups { offer, count } => {
+                let offer = self.sweep_for(*offer, now, record)?;
+                Ok(Answer::Groups(self.state.view_open_groups(offer, *count, now)))
+            }
+            Request::OfferGet { offer } => {
+                let offer = self.sweep_for(*offer, now, record)?;
+                Ok(self.state.view_offer(offer, now))
+            }
+            Request::Reservations { offer, state, cursor, count } => {
+                let offer = self.sweep_for(*offer, now, record)?;
+                Ok(Answer::Reservations(self.state.view_reservations(offer, *state, *cursor, *count, now)))
+            }
+            Request::PoolGet { pool } => {
+                self.sweep_pool(*pool, now, record)?;
+                let at = self.state.find_pool(*pool).ok_or(Refusal::Unknown)?;
+                Ok(Answer::Pool(self.state.view_pool(at)))
+            }
+            Request::Demand { offer } => {
+                let offer = self.state.known_offer(*offer)?;
+                Ok(Answer::Demand(Box::new(self.demand.view(offer, self.state.offer(offer).opens))))
+            }
+            Request::Audit { offer } => {
+                let only = offer.map(|offer| self.state.known_offer(offer)).transpose()?;
+                Ok(Answer::Audit(Box::new(self.state.audit(only))))
+            }
+            Request::OfferList { cursor, count } => {
+                Ok(Answer::Offers(self.state.view_offers(*cursor, *count, now)))
+            }
+            // Every other request was handled before.
+            _ => Ok(Answer::Done),
+        }
+    }
+
+    /// The offer, after what is due in its campaign has been settled.
+    fn sweep_for(
+        &mut self,
+        offer: Text<'_>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<OfferIndex, No> {
+        let offer = self.state.known_offer(offer)?;
+        self.settle_what_is_due(self.campaign_of(offer), now, record)?;
+        Ok(offer)
+    }
+
+    fn sweep_pool(&mut self, pool: Text<'_>, now: UnixMs, record: &mut impl Record) -> Result<(), No> {
+        match self.state.find_campaign(pool) {
+            Some(campaign) => self.settle_what_is_due(campaign, now, record),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Time's own work: what falls due is settled in slices, in the order of the agenda.
+//!
+//! A request that hangs on what is due has it settled first, but never more than a bounded part of it.
+
+use super::{Machine, SWEEP_PER_REQUEST};
+use crate::answer::GroupState;
+use crate::decide::{No, Settling, expired};
+use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record};
+use crate::refusal::Misuse;
+use crate::state::{CampaignIndex, Due, DueKind, HoldHead};
+use crate::time::UnixMs;
+
+/// Members whose end is told in the batch that formed their group; the rest follow in slices.
+const SETTLED_AT_ONCE: usize = 256;
+
+/// Whether a sweep got through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// Nothing is due any more.
+    Done,
+    /// The slice is used up and more is due.
+    More,
+}
+
+impl Machine {
+    /// Settles what is due at `now`, at most `slice` items. Call it before the requests of a batch, and again while
+    /// it answers [`Swept::More`]; requests may come in between.
+    pub fn sweep(&mut self, now: UnixMs, slice: usize, record: &mut impl Record) -> Swept {
+        for _ in 0..slice {
+            let Some(first) = self.state.agenda.peek().filter(|due| due.at <= now) else {
+                return Swept::Done;
+            };
+            self.state.agenda.pop();
+            let campaign = self.campaign_of(first.offer);
+            // The entry may be outdated: its campaign was swept by a request since.
+            if self.state.campaigns[campaign.0].agenda.peek() == Some(first) {
+                self.sweep_one(campaign, now, record);
+            }
+            if let Some(next) = self.state.campaigns[campaign.0].agenda.peek() {
+                self.state.agenda.push(next);
+            }
+        }
+        if self.state.agenda.peek().is_some_and(|due| due.at <= now) { Swept::More } else { Swept::Done }
+    }
+
+    /// When something falls due next, at the earliest; in the past, if a settlement is running.
+    pub fn next_due(&self) -> Option<UnixMs> {
+        self.state.agenda.peek().map(|due| due.at)
+    }
+
+    pub(super) fn is_anything_due(&self, campaign: CampaignIndex, now: UnixMs) -> bool {
+        self.state.campaigns[campaign.0].agenda.peek().is_some_and(|due| due.at <= now)
+    }
+
+    /// Settles what is due in a campaign; busy when that is too much for one request.
+    pub(super) fn settle_what_is_due(
+        &mut self,
+        campaign: CampaignIndex,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<(), No> {
+        for _ in 0..SWEEP_PER_REQUEST {
+            if !self.is_anything_due(campaign, now) {
+                return Ok(());
+            }
+            self.sweep_one(campaign, now, record);
+        }
+        if self.is_anything_due(campaign, now) { Err(Misuse::Busy.into()) } else { Ok(()) }
+    }
+
+    /// Makes sure that a reservation shows what time has done to it.
+    pub(super) fn bring_up_to_date(
+        &mut self,
+        offer: OfferIndex,
+        at: u32,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<(), No> {
+        if self.state.offer(offer).definition.group().is_none() {
+            if let Some(event) = self.state.decide_overdue(offer, at, now) {
+                self.emit(&event, now, record);
+            }
+            return Ok(());
+        }
+        // A member of a group that is over is settled at once; the running settlement then passes it.
+        if self.settle_member(offer, at, now, record) {
+            return Ok(());
+        }
+        self.settle_what_is_due(self.campaign_of(offer), now, record)?;
+        self.settle_member(offer, at, now, record);
+        Ok(())
+    }
+
+    fn settle_member(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) -> bool {
+        let event = self.state.decide_settlement_of(offer, at);
+        if let Some(event) = &event {
+            self.emit(event, now, record);
+        }
+        event.is_some()
+    }
+
+    /// What follows for the group of a reservation to which something happened.
+    pub(super) fn follow_up(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) {
+        let state = self.state.offer(offer);
+        let Some(seat) = state.reservations.get(at).seat else { return };
+        let group = state.groups.seats[seat.get() - 1].group;
+        if let Some(event) = self.state.decide_group_change(offer, group) {
+            self.emit(&event, now, record);
+            self.settle_some(offer, group, now, record);
+        }
+    }
+
+    /// Tells the end of the first members of a group that has just ended.
+    fn settle_some(&mut self, offer: OfferIndex, group: GroupIndex, now: UnixMs, record: &mut impl Record) {
+        if self.state.offer(offer).groups.get(group).state == GroupState::Open {
+            return;
+        }
+        for _ in 0..SETTLED_AT_ONCE {
+            let Settling::Next(event) = self.state.next_settlement(offer, group) else { return };
+            self.emit(&event, now, record);
+        }
+    }
+
+    /// Takes one step with the first due item of a campaign.
+    fn sweep_one(&mut self, campaign: CampaignIndex, now: UnixMs, record: &mut impl Record) {
+        let Some(due) = self.state.campaigns[campaign.0].agenda.pop() else { return };
+        match due.kind {
+            DueKind::Settlement => self.sweep_settlement(due, now, record),
+            DueKind::Hold => self.sweep_hold(due, now, record),
+            DueKind::Group => self.sweep_group(due.offer, now, record),
+            DueKind::Close => self.sweep_close(due, now, record),
+        }
+    }
+
+    fn sweep_settlement(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
+        if let Settling::Next(event) = self.state.next_settlement(due.offer, GroupIndex(due.which)) {
+            self.emit(&event, now, record);
+            self.state.schedule(due);
+        }
+    }
+
+    /// Ends the first hold of a queue, if the entry stood for it, and puts the next one on the agenda.
+    fn sweep_hold(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
+        if let HoldHead::First(at, first) = self.state.hold_head(due)
+            && first == due
+        {
+            self.emit(&expired(due.offer, at), now, record);
+            self.follow_up(due.offer, at, now, record);
+        }
+        match self.state.hold_head(due) {
+            HoldHead::First(_, next) => self.state.schedule(next),
+            HoldHead::Farther => self.state.schedule(due),
+            HoldHead::None => {}
+        }
+    }
+
+    /// The earliest group deadline of an offer: unpaid members end, then later groups may move in, then the group
+    /// forms or fails.
+    fn sweep_group(&mut self, offer: OfferIndex, now: UnixMs, record: &mut impl Record) {
+        let state = self.state.offer_mut(offer);
+        state.groups_due = None;
+        let Some(&(deadline, group)) = state.groups.deadlines.first() else { return };
+        let group = GroupIndex(group);
+        if state.real_deadline(deadline) <= now {
+            let row = state.groups.get(group);
+            if row.paid < row.seats {
+                self.end_holds_of(offer, group, now, record);
+            } else {
+                self.judge(offer, group, now, record);
+            }
+        }
+        self.state.schedule_groups(offer);
+    }
+
+    /// Ends unpaid members of a group whose time is up, a bounded number at once. Who leads is settled after the last.
+    fn end_holds_of(&mut self, offer: OfferIndex, group: GroupIndex, now: UnixMs, record: &mut impl Record) {
+        self.state.place_finger(offer, group);
+        for _ in 0..SETTLED_AT_ONCE {
+            let Some(at) = self.state.next_held_seat(offer, group) else { break };
+            self.emit(&expired(offer, at), now, record);
+        }
+    }
+
+    fn judge(&mut self, offer: OfferIndex, group: GroupIndex, now: UnixMs, record: &mut impl Record) {
+        if self.state.offer(offer).merges() && self.state.offer(offer).groups.get(group).paid > 0 {
+            for event in self.state.decide_merge(offer, group) {
+                self.emit(&event, now, record);
+            }
+        }
+        let end = self.state.decide_group_end(offer, group);
+        if matches!(end, Event::GroupFormed { .. })
+            && let Some(leader) = self.state.decide_leader(offer, group)
+        {
+            self.emit(&leader, now, record);
+        }
+        self.emit(&end, now, record);
+        self.settle_some(offer, group, now, record);
+    }
+
+    fn sweep_close(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
+        let state = self.state.offer(due.offer);
+        if !state.is_closed && state.definition.closes.is_some_and(|closes| closes <= now) {
+            let event = Event::OfferClosed { offer: due.offer, by: CloseCause::Deadline };
+            self.emit(&event, now, record);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Everything that one shard knows, as plain tables.
+//!
+//! Only `apply` writes here; `decide`, `view` and `audit` read. Positions ([`OfferIndex`], …) are given in the order
+//! of events. The agenda is derived from the rest and stays out of the digest.
+
+mod agenda;
+mod campaign;
+mod groups;
+mod offers;
+mod pools;
+mod reservations;
+
+pub(crate) use agenda::{Agenda, Due, DueKind, HoldHead};
+pub(crate) use campaign::{Campaign, CampaignIndex};
+pub(crate) use groups::{Group, GroupOrigin, Seating};
+pub(crate) use offers::{HoldRun, HoldStep, OfferState};
+pub(crate) use pools::{Pool, PoolIndex, PoolTake};
+pub(crate) use reservations::{NoteKind, Reservation, one_up};
+
+use crate::event::{EventId, OfferIndex, Seq};
+use crate::store::{Column, Hashes, Index};
+use crate::text::Text;
+use crate::time::UnixMs;
+use alloc::vec::Vec;
+
+/// The tables of one shard.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) hashes: Hashes,
+    pub(crate) offers: Column<OfferState>,
+    offer_ids: Index,
+    pub(crate) campaigns: Column<Campaign>,
+    campaign_ids: Index,
+    pub(crate) pools: Column<Pool>,
+    pool_ids: Index,
+    /// When each campaign has something due: its earliest entry, perhaps an outdated one.
+    pub(crate) agenda: Agenda,
+    /// The last event.
+    pub(crate) seq: Seq,
+    /// The time of the last event.
+    pub(crate) at: UnixMs,
+    /// Where each epoch begins, oldest first.
+    epochs: Vec<EventId>,
+}
+
+impl State {
+    pub(crate) fn new(hash_key: u64) -> Self {
+        State {
+            hashes: Hashes::new(hash_key),
+            offers: Column::default(),
+            offer_ids: Index::default(),
+            campaigns: Column::default(),
+            campaign_ids: Index::default(),
+            pools: Column::default(),
+            pool_ids: Index::default(),
+            agenda: Agenda::default(),
+            seq: Seq(0),
+            at: UnixMs::new(0),
+            epochs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn offer(&self, offer: OfferIndex) -> &OfferState {
+        &self.offers[offer.0]
+    }
+
+    pub(crate) fn offer_mut(&mut self, offer: OfferIndex) -> &mut OfferState {
+        &mut self.offers[offer.0]
+    }
+
+    pub(crate) fn find_offer(&self, id: Text<'_>) -> Option<OfferIndex> {
+        self.offer_ids.find(self.hashes.of(id), |at| self.offers[at].id() == id).map(OfferIndex)
+    }
+
+    pub(crate) fn find_pool(&self, id: Text<'_>) -> Option<PoolIndex> {
+        self.pool_ids.find(self.hashes.of(id), |at| self.pools[at].id() == id).map(PoolIndex)
+    }
+
+    /// The campaign of an offer's or pool's id, if it has an offer.
+    pub(crate) fn find_campaign(&self, id: Text<'_>) -> Option<CampaignIndex> {
+        let campaign = id.campaign();
+        self.campaign_ids
+            .find(self.hashes.of(campaign), |at| self.campaigns[at].id() == campaign)
+            .map(CampaignIndex)
+    }
+
+    /// The campaign's position; an unknown campaign begins.
+    pub(crate) fn campaign_of(&mut self, id: Text<'_>) -> CampaignIndex {
+        let campaign = id.campaign();
+        self.find_campaign(id).unwrap_or_else(|| {
+            let at = self.campaigns.push(Campaign::new(campaign));
+            self.campaign_ids.insert(self.hashes.of(campaign), at);
+            CampaignIndex(at)
+        })
+    }
+
+    pub(crate) fn insert_offer(&mut self, offer: OfferState) -> OfferIndex {
+        let hash = self.hashes.of(offer.id());
+        let at = self.offers.push(offer);
+        self.offer_ids.insert(hash, at);
+        OfferIndex(at)
+    }
+
+    pub(crate) fn insert_pool(&mut self, pool: Pool) -> PoolIndex {
+        let hash = self.hashes.of(pool.id());
+        let at = self.pools.push(pool);
+        self.pool_ids.insert(hash, at);
+        PoolIndex(at)
+    }
+
+    /// Notes that an event is happening.
+    pub(crate) fn advance(&mut self, id: EventId, at: UnixMs) {
+        assert!(id.seq.0 == self.seq.0 + 1, "I7: the feed has a gap or a duplicate at {id}");
+        if self.epochs.last().is_none_or(|last| last.epoch != id.epoch) {
+            self.epochs.push(id);
+        }
+        self.seq = id.seq;
+        self.at = self.at.max(at);
+    }
+
+    /// The public name of an event.
+    pub(crate) fn event_id(&self, seq: Seq) -> EventId {
+        let after = self.epochs.partition_point(|first| first.seq <= seq);
+        EventId { epoch: after.checked_sub(1).map_or(0, |at| self.epochs[at].epoch), seq }
+    }
+
+    /// What stands first in the hold queue that an agenda entry is for.
+    pub(crate) fn hold_head(&mut self, due: Due) -> HoldHead {
+        let offer = self.offer_mut(due.offer);
+        match offer.hold_head(due.which) {
+            Some(HoldStep::Found(at)) => {
+                let row = offer.reservations.get(at);
+                HoldHead::First(at, Due { at: offer.real_deadline(row.deadline), seq: row.event.0, ..due })
+            }
+            Some(HoldStep::Farther) => HoldHead::Farther,
+            None => HoldHead::None,
+        }
+    }
+
+    /// Puts a due item on its campaign's agenda, and the campaign on the shard's.
+    pub(crate) fn schedule(&mut self, due: Due) {
+        let campaign = self.offer(due.offer).campaign;
+        let agenda = &mut self.campaigns[campaign.0].agenda;
+        let is_first = agenda.peek().is_none_or(|first| due < first);
+        agenda.push(due);
+        if is_first {
+            self.agenda.push(due);
+        }
+    }
+}

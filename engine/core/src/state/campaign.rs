@@ -1,0 +1,67 @@
+//! Offers that share a `{tag}`: what a buyer has over all of them, and what falls due in any of them.
+//!
+//! Pools, limits and waiting lists never cross a campaign, so what is due elsewhere can change no answer here.
+
+use super::agenda::Agenda;
+use crate::event::OfferIndex;
+use crate::store::{Arena, Column, Hashes, Index, TextRef};
+use crate::text::Text;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// The position of a campaign in its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CampaignIndex(pub(crate) u32);
+
+#[derive(Debug)]
+pub(crate) struct Campaign {
+    id: Box<[u8]>,
+    pub(crate) offers: Vec<OfferIndex>,
+    /// Units by buyer; kept from the second offer on, since with one offer the offer's own counts say the same.
+    pub(crate) buyers: Option<CampaignBuyers>,
+    pub(crate) agenda: Agenda,
+}
+
+/// Live units by buyer.
+#[derive(Debug, Default)]
+pub(crate) struct CampaignBuyers {
+    ids: Index,
+    texts: Arena,
+    rows: Column<(TextRef, u64)>,
+}
+
+impl Campaign {
+    pub(crate) fn new(id: Text<'_>) -> Self {
+        Campaign { id: id.as_bytes().into(), offers: Vec::new(), buyers: None, agenda: Agenda::default() }
+    }
+
+    pub(crate) fn id(&self) -> Text<'_> {
+        Text::stored(&self.id)
+    }
+}
+
+impl CampaignBuyers {
+    /// Units that the buyer has now.
+    pub(crate) fn units(&self, hashes: &Hashes, buyer: Text<'_>) -> u64 {
+        self.find(hashes, buyer).map_or(0, |row| self.rows[row].1)
+    }
+
+    pub(crate) fn add(&mut self, hashes: &Hashes, buyer: Text<'_>, units: u64) {
+        let row = self.find(hashes, buyer).unwrap_or_else(|| {
+            let row = self.rows.push((self.texts.push(buyer), 0));
+            self.ids.insert(hashes.of(buyer), row);
+            row
+        });
+        self.rows[row].1 += units;
+    }
+
+    pub(crate) fn remove(&mut self, hashes: &Hashes, buyer: Text<'_>, units: u64) {
+        let row = self.find(hashes, buyer).expect("I3: a buyer who has units stands in the campaign");
+        let count = &mut self.rows[row].1;
+        *count = count.checked_sub(units).expect("I3: a buyer gives back more than was counted");
+    }
+
+    fn find(&self, hashes: &Hashes, buyer: Text<'_>) -> Option<u32> {
+        self.ids.find(hashes.of(buyer), |row| self.texts.get(self.rows[row].0) == buyer)
+    }
+}

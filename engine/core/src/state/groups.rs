@@ -1,0 +1,177 @@
+//! The groups of one offer and the seats in them.
+//!
+//! A seat is taken when a reservation joins and is linked in its group's list until it is freed. Once a group is
+//! over its list stands still: settling walks it once. Keeps the counts that I5 speaks of, and the orders in which
+//! GROUP ANY, deadlines and merges look at open groups.
+
+use super::reservations::one_up;
+use crate::answer::GroupState;
+use crate::event::{GroupIndex, Sent, Seq};
+use crate::store::Column;
+use alloc::collections::BTreeSet;
+use core::num::NonZeroU32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    pub(crate) rows: Column<Group>,
+    pub(crate) seats: Column<Seating>,
+    /// Open groups with a free seat: (free seats, deadline, group).
+    pub(crate) joinable: BTreeSet<(u32, i64, u32)>,
+    /// Open groups by deadline: (deadline, group).
+    pub(crate) deadlines: BTreeSet<(i64, u32)>,
+    /// Open groups that another may take in: (paid seats, group). Kept only where the rule says `merge`.
+    pub(crate) mergeable: BTreeSet<(u32, u32)>,
+    pub(crate) formed: u64,
+    pub(crate) failed: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The reservation whose id is the group's id, as position + 1; `None` until the opener's acceptance.
+    pub(crate) first: Option<NonZeroU32>,
+    /// The leader's seat, as position + 1; `None` when the leader has just left.
+    pub(crate) leader: Option<NonZeroU32>,
+    /// The deadline less the offer's extensions so far.
+    pub(crate) deadline: i64,
+    /// The event that opened it.
+    pub(crate) event: Seq,
+    /// Seats held or paid.
+    pub(crate) seats: u32,
+    /// Seats paid.
+    pub(crate) paid: u32,
+    /// Of the seats, those whose members passed the joiners' admission.
+    pub(crate) may_join: u32,
+    /// First and last seat of the list, as position + 1.
+    pub(crate) head: Option<NonZeroU32>,
+    pub(crate) tail: Option<NonZeroU32>,
+    /// Up to where the members have been looked at since the deadline or the end, as position + 1 of the next seat.
+    /// No part of the truth: it only spares a second look.
+    pub(crate) cursor: Option<NonZeroU32>,
+    /// Members whose end is still to be told.
+    pub(crate) unsettled: u32,
+    pub(crate) state: GroupState,
+}
+
+/// A seat that a reservation has or had.
+#[derive(Debug)]
+pub(crate) struct Seating {
+    pub(crate) reservation: u32,
+    /// The group it belongs to now.
+    pub(crate) group: GroupIndex,
+    /// The group that this reservation opened.
+    pub(crate) opened: Option<GroupIndex>,
+    /// How GROUP was sent.
+    pub(crate) sent: Sent,
+    pub(crate) may_join: bool,
+    pub(crate) previous: Option<NonZeroU32>,
+    pub(crate) next: Option<NonZeroU32>,
+}
+
+/// What a group is opened with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupOrigin {
+    pub(crate) deadline: i64,
+    pub(crate) event: Seq,
+}
+
+impl Groups {
+    pub(crate) fn open(&mut self, origin: GroupOrigin) -> GroupIndex {
+        GroupIndex(self.rows.push(Group {
+            first: None,
+            leader: None,
+            deadline: origin.deadline,
+            event: origin.event,
+            seats: 0,
+            paid: 0,
+            may_join: 0,
+            head: None,
+            tail: None,
+            cursor: None,
+            unsettled: 0,
+            state: GroupState::Open,
+        }))
+    }
+
+    pub(crate) fn get(&self, group: GroupIndex) -> &Group {
+        &self.rows[group.0]
+    }
+
+    pub(crate) fn get_mut(&mut self, group: GroupIndex) -> &mut Group {
+        &mut self.rows[group.0]
+    }
+
+    /// Takes the group out of the orders; call it before a change of its counts.
+    pub(crate) fn unlist(&mut self, group: GroupIndex, size: u32) {
+        let row = &self.rows[group.0];
+        self.joinable.remove(&(size - row.seats, row.deadline, group.0));
+        self.deadlines.remove(&(row.deadline, group.0));
+        self.mergeable.remove(&(row.paid, group.0));
+    }
+
+    /// Puts an open group into the orders; call it after a change of its counts.
+    pub(crate) fn list(&mut self, group: GroupIndex, size: u32, merges: bool) {
+        let row = &self.rows[group.0];
+        assert!(row.seats <= size, "I5: a group has more members than seats");
+        if row.state != GroupState::Open {
+            return;
+        }
+        if row.seats < size {
+            self.joinable.insert((size - row.seats, row.deadline, group.0));
+        }
+        self.deadlines.insert((row.deadline, group.0));
+        if merges && row.seats > 0 && row.paid == row.seats && row.may_join == row.seats {
+            self.mergeable.insert((row.paid, group.0));
+        }
+    }
+
+    /// Links a seat at the end of its group's list.
+    pub(crate) fn sit(&mut self, seat: u32, group: GroupIndex) {
+        let row = &mut self.rows[group.0];
+        let last = row.tail;
+        row.tail = one_up(seat);
+        if row.head.is_none() {
+            row.head = one_up(seat);
+        }
+        row.seats += 1;
+        if let Some(last) = last {
+            self.seats[last.get() - 1].next = one_up(seat);
+        }
+        let seating = &mut self.seats[seat];
+        seating.group = group;
+        seating.previous = last;
+        seating.next = None;
+        self.rows[group.0].may_join += u32::from(seating.may_join);
+    }
+
+    /// Unlinks a seat from its group's list.
+    pub(crate) fn rise(&mut self, seat: u32) {
+        let Seating { group, previous, next, may_join, .. } = self.seats[seat];
+        match previous {
+            Some(previous) => self.seats[previous.get() - 1].next = next,
+            None => self.rows[group.0].head = next,
+        }
+        match next {
+            Some(next) => self.seats[next.get() - 1].previous = previous,
+            None => self.rows[group.0].tail = previous,
+        }
+        let row = &mut self.rows[group.0];
+        row.seats -= 1;
+        row.may_join -= u32::from(may_join);
+        if row.cursor == one_up(seat) {
+            row.cursor = next;
+        }
+        if row.leader == one_up(seat) {
+            row.leader = None;
+        }
+    }
+
+    /// The seats of a group, in the order in which they were taken.
+    pub(crate) fn members(&self, group: GroupIndex) -> impl Iterator<Item = u32> {
+        let mut next = self.rows[group.0].head;
+        core::iter::from_fn(move || {
+            let seat = next?.get() - 1;
+            next = self.seats[seat].next;
+            Some(seat)
+        })
+    }
+}

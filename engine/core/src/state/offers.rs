@@ -1,0 +1,162 @@
+//! One offer: its definition, its window, its reservations, its groups and its sums.
+
+use super::campaign::CampaignIndex;
+use super::groups::{Group, Groups};
+use super::pools::PoolTake;
+use super::reservations::{Reservation, Reservations};
+use crate::answer::GroupState;
+use crate::money::MoneySum;
+use crate::offer::{Offer, Reserve};
+use crate::text::Text;
+use crate::time::{Millis, UnixMs};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// Reservations that one look along a hold queue passes over.
+const PASSED_AT_ONCE: u32 = 256;
+
+#[derive(Debug)]
+pub(crate) struct OfferState {
+    id: Box<[u8]>,
+    pub(crate) campaign: CampaignIndex,
+    pub(crate) definition: Offer,
+    pub(crate) opens: UnixMs,
+    pub(crate) is_paused: bool,
+    pub(crate) is_closed: bool,
+    pub(crate) takes: Vec<PoolTake>,
+    /// All extensions so far, added up.
+    pub(crate) extended: Millis,
+    /// What each EXTEND did, so that none counts twice.
+    pub(crate) ops: BTreeMap<Box<[u8]>, Millis>,
+    pub(crate) reservations: Reservations,
+    pub(crate) groups: Groups,
+    /// Holds in the order of their deadlines, one queue from each EXTEND to the next.
+    pub(crate) hold_runs: VecDeque<HoldRun>,
+    /// The number of the first queue in `hold_runs`.
+    pub(crate) hold_runs_first: u32,
+    /// Whether an agenda entry stands for the earliest group deadline, and for when.
+    pub(crate) groups_due: Option<UnixMs>,
+    pub(crate) paid: MoneySum,
+    pub(crate) owed: MoneySum,
+    /// Units held and paid, as bought.
+    pub(crate) units_held: u64,
+    /// Units won.
+    pub(crate) units_sold: u64,
+}
+
+/// A stretch of reservations whose holds fall due one after the other.
+///
+/// Every hold of an offer lasts equally long, so the list of reservations is itself the queue of their deadlines. An
+/// EXTEND breaks the order once, between those accepted before it and those after: so it begins a new stretch.
+/// Reservations that are not held, or that end with their group, are passed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HoldRun {
+    /// The first reservation not yet passed.
+    pub(crate) next: u32,
+    /// The first reservation beyond the stretch; `None` while it grows.
+    pub(crate) end: Option<u32>,
+    /// Whether an agenda entry stands for it.
+    pub(crate) is_scheduled: bool,
+}
+
+/// One look along a hold queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HoldStep {
+    /// This reservation is first.
+    Found(u32),
+    /// The look ended before it found one.
+    Farther,
+}
+
+impl OfferState {
+    pub(crate) fn new(
+        id: Text<'_>,
+        campaign: CampaignIndex,
+        definition: Offer,
+        opens: UnixMs,
+        takes: Vec<PoolTake>,
+    ) -> Self {
+        OfferState {
+            id: id.as_bytes().into(),
+            campaign,
+            definition,
+            opens,
+            is_paused: false,
+            is_closed: false,
+            takes,
+            extended: Millis::new(0),
+            ops: BTreeMap::new(),
+            reservations: Reservations::default(),
+            groups: Groups::default(),
+            hold_runs: VecDeque::from([HoldRun { next: 0, end: None, is_scheduled: false }]),
+            hold_runs_first: 0,
+            groups_due: None,
+            paid: MoneySum::default(),
+            owed: MoneySum::default(),
+            units_held: 0,
+            units_sold: 0,
+        }
+    }
+
+    pub(crate) fn id(&self) -> Text<'_> {
+        Text::stored(&self.id)
+    }
+
+    /// A stored deadline is the real one less the extensions so far, so that one EXTEND moves all at once.
+    pub(crate) fn stored_deadline(&self, deadline: UnixMs) -> i64 {
+        deadline.get() as i64 - self.extended.get() as i64
+    }
+
+    pub(crate) fn real_deadline(&self, stored: i64) -> UnixMs {
+        UnixMs::new((stored + self.extended.get() as i64) as u64)
+    }
+
+    /// Whether the hold's time is up, swept or not.
+    pub(crate) fn is_overdue(&self, reservation: &Reservation, now: UnixMs) -> bool {
+        self.real_deadline(reservation.deadline) <= now
+    }
+
+    /// Whether the offer's time is up, swept or not.
+    pub(crate) fn is_over(&self, now: UnixMs) -> bool {
+        self.is_closed || self.definition.closes.is_some_and(|closes| closes <= now)
+    }
+
+    pub(crate) fn group_size(&self) -> u32 {
+        self.definition.group().map_or(0, |rule| rule.size)
+    }
+
+    pub(crate) fn merges(&self) -> bool {
+        self.definition.group().is_some_and(|rule| rule.merge)
+    }
+
+    /// Whether a group holds the units of its empty seats.
+    pub(crate) fn reserves_groups(&self) -> bool {
+        self.definition.group().is_some_and(|rule| rule.reserve == Reserve::Group)
+    }
+
+    /// Whether a seat's unit belongs to its group rather than to its member.
+    pub(crate) fn is_reserved_by(&self, group: &Group) -> bool {
+        self.reserves_groups() && group.state == GroupState::Open
+    }
+
+    /// The first reservation of a hold queue that waits there, passing over a bounded number of others.
+    pub(crate) fn hold_head(&mut self, number: u32) -> Option<HoldStep> {
+        let len = self.reservations.len();
+        let mut next = self.hold_run(number)?.next;
+        let end = self.hold_run(number)?.end.unwrap_or(len);
+        let last = end.min(next.saturating_add(PASSED_AT_ONCE));
+        while next < last && !self.reservations.get(next).waits_in_hold_queue() {
+            next += 1;
+        }
+        let run = self.hold_run(number)?;
+        run.next = next;
+        run.is_scheduled = next < end;
+        (next < end).then_some(if next < last { HoldStep::Found(next) } else { HoldStep::Farther })
+    }
+
+    fn hold_run(&mut self, number: u32) -> Option<&mut HoldRun> {
+        let at = number.checked_sub(self.hold_runs_first)?;
+        self.hold_runs.get_mut(at as usize)
+    }
+}

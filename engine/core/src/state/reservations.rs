@@ -1,0 +1,215 @@
+//! The reservations of one offer and the buyers who made them.
+//!
+//! A reservation is never removed: its id must answer the same for as long as the offer lives. Rare facts (payment
+//! references, returns, referrers) are notes in a list of their own, so that the common reservation stays small.
+
+use crate::answer::Status;
+use crate::event::{EndCause, Seq};
+use crate::money::{Money, Units};
+use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
+use crate::text::Text;
+use core::num::NonZeroU32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Reservations {
+    rows: Column<Reservation>,
+    ids: Index,
+    pub(crate) buyers: Column<Buyer>,
+    buyer_ids: Index,
+    notes: Column<Note>,
+    texts: Arena,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    pub(crate) id: TextRef,
+    /// Position in `buyers`.
+    pub(crate) buyer: u32,
+    /// Units bought.
+    pub(crate) qty: Units,
+    /// Of these, units returned.
+    pub(crate) returned: Units,
+    /// Price per unit.
+    pub(crate) price: Money,
+    /// The deadline less the offer's extensions so far; meaningful while held.
+    pub(crate) deadline: i64,
+    /// The event of its acceptance.
+    pub(crate) event: Seq,
+    /// The buyer's reservation before this one, as position + 1.
+    pub(crate) previous_of_buyer: Option<NonZeroU32>,
+    /// Its seat, as position + 1.
+    pub(crate) seat: Option<NonZeroU32>,
+    /// Its newest note, as position + 1.
+    pub(crate) note: Option<NonZeroU32>,
+    pub(crate) status: Status,
+    /// Why it ended; meaningful once it has.
+    pub(crate) cause: EndCause,
+    /// Whether its deadline is its group's, and not in a hold queue.
+    pub(crate) is_cut: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Buyer {
+    pub(crate) id: TextRef,
+    /// Units held, paid and won.
+    pub(crate) units: u64,
+    /// Reservations ever made.
+    pub(crate) count: u32,
+    /// The newest reservation, as position + 1.
+    pub(crate) newest: Option<NonZeroU32>,
+    /// The last group that the buyer sat down in, as position + 1; counts while that group is open and the seat
+    /// is taken.
+    pub(crate) group: Option<NonZeroU32>,
+}
+
+/// A rare fact about a reservation.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) kind: NoteKind,
+    /// The note before this one, as position + 1.
+    pub(crate) previous: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NoteKind {
+    /// The payment that took effect. A payment without a reference leaves no note.
+    Paid { reference: TextRef },
+    /// A payment that is owed back.
+    Owed { reference: TextRef, owe: Money },
+    /// A return.
+    Returned { op: TextRef, qty: Units, owe: Money },
+    /// Who brought the buyer.
+    Referrer { buyer: TextRef },
+}
+
+impl Reservations {
+    pub(crate) fn len(&self) -> u32 {
+        self.rows.len()
+    }
+
+    /// Whether one more reservation with its texts and notes fits.
+    pub(crate) fn has_room(&self) -> bool {
+        self.rows.len() < u32::MAX - 1_024
+            && self.notes.len() < u32::MAX - 1_024
+            && self.texts.has_room(1_024)
+    }
+
+    pub(crate) fn get(&self, at: u32) -> &Reservation {
+        &self.rows[at]
+    }
+
+    pub(crate) fn get_mut(&mut self, at: u32) -> &mut Reservation {
+        &mut self.rows[at]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Reservation> {
+        self.rows.iter()
+    }
+
+    pub(crate) fn find(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {
+        self.ids.find(hash, |at| self.texts.get(self.rows[at].id) == id)
+    }
+
+    pub(crate) fn find_buyer(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {
+        self.buyer_ids.find(hash, |at| self.texts.get(self.buyers[at].id) == id)
+    }
+
+    pub(crate) fn id(&self, at: u32) -> Text<'_> {
+        self.texts.get(self.rows[at].id)
+    }
+
+    pub(crate) fn buyer_id(&self, buyer: u32) -> Text<'_> {
+        self.texts.get(self.buyers[buyer].id)
+    }
+
+    pub(crate) fn text(&self, at: TextRef) -> Text<'_> {
+        self.texts.get(at)
+    }
+
+    /// The buyer's position; an unknown buyer begins.
+    pub(crate) fn buyer(&mut self, hashes: &Hashes, id: Text<'_>) -> u32 {
+        let hash = hashes.of(id);
+        self.find_buyer(hash, id).unwrap_or_else(|| {
+            let id = self.texts.push(id);
+            let at = self.buyers.push(Buyer { id, units: 0, count: 0, newest: None, group: None });
+            self.buyer_ids.insert(hash, at);
+            at
+        })
+    }
+
+    /// Appends a reservation whose id is new, linked to its buyer.
+    pub(crate) fn push(
+        &mut self,
+        hashes: &Hashes,
+        id: Text<'_>,
+        make: impl FnOnce(TextRef) -> Reservation,
+    ) -> u32 {
+        let at = self.rows.len();
+        let mut row = make(self.texts.push(id));
+        let buyer = &mut self.buyers[row.buyer];
+        row.previous_of_buyer = buyer.newest;
+        buyer.newest = one_up(at);
+        buyer.count += 1;
+        self.ids.insert(hashes.of(id), at);
+        self.rows.push(row)
+    }
+
+    /// Adds a note to a reservation. `make` gets the stored text.
+    pub(crate) fn note(&mut self, at: u32, text: Text<'_>, make: impl FnOnce(TextRef) -> NoteKind) {
+        let kind = make(self.texts.push(text));
+        let note = self.notes.push(Note { kind, previous: self.rows[at].note });
+        self.rows[at].note = one_up(note);
+    }
+
+    /// The notes of a reservation, newest first.
+    pub(crate) fn notes(&self, at: u32) -> impl Iterator<Item = &Note> {
+        let mut next = self.rows[at].note;
+        core::iter::from_fn(move || {
+            let note = &self.notes[next?.get() - 1];
+            next = note.previous;
+            Some(note)
+        })
+    }
+
+    /// The reservations of a buyer, newest first.
+    pub(crate) fn of_buyer(&self, buyer: u32) -> impl Iterator<Item = u32> {
+        let mut next = self.buyers[buyer].newest;
+        core::iter::from_fn(move || {
+            let at = next?.get() - 1;
+            next = self.rows[at].previous_of_buyer;
+            Some(at)
+        })
+    }
+
+    /// What was paid for a paid or won reservation and has not been given back.
+    pub(crate) fn kept(&self, at: u32) -> Money {
+        let row = &self.rows[at];
+        let mut kept = row.price.times(row.qty);
+        for note in self.notes(at) {
+            if let NoteKind::Returned { owe, .. } = note.kind {
+                kept -= owe;
+            }
+        }
+        kept
+    }
+}
+
+impl Reservation {
+    /// Whether the offer's hold queues are what ends it.
+    pub(crate) fn waits_in_hold_queue(&self) -> bool {
+        self.status == Status::Held && !self.is_cut
+    }
+
+    /// Units that the buyer has or may get through this reservation.
+    pub(crate) fn live_units(&self) -> Units {
+        match self.status {
+            Status::Held | Status::Paid | Status::Won => self.qty - self.returned,
+            Status::Waiting | Status::Released | Status::Refunded | Status::Forfeited => 0,
+        }
+    }
+}
+
+/// A position as the table's "+ 1" form, in which `None` is "no position".
+pub(crate) fn one_up(position: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(position + 1)
+}

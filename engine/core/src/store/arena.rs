@@ -1,0 +1,78 @@
+//! The bytes of ids, append-only. A [`TextRef`] is four bytes wide, whatever the length of the text.
+//!
+//! Texts are aligned to four bytes, so that one arena reaches 16 GiB. A text never spans two chunks.
+
+use super::place;
+use crate::text::Text;
+use alloc::vec::Vec;
+
+/// 2^8 units of four bytes in the first chunk: 1 KiB.
+const FIRST_LOG: u32 = 8;
+const UNIT_BYTES: usize = 4;
+/// Each text is led by its length.
+const LENGTH_BYTES: usize = 2;
+
+/// Where a text lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextRef(u32);
+
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    chunks: Vec<Vec<u8>>,
+    /// The next free unit.
+    next: u32,
+}
+
+impl Arena {
+    /// Whether texts of `bytes` in all still fit, whatever the chunks' ends waste.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        (self.next as usize) + bytes / UNIT_BYTES < (u32::MAX as usize) - (1 << (FIRST_LOG + 2))
+    }
+
+    /// Copies a text in.
+    pub(crate) fn push(&mut self, text: Text<'_>) -> TextRef {
+        let bytes = text.as_bytes();
+        let units = (LENGTH_BYTES + bytes.len()).div_ceil(UNIT_BYTES) as u32;
+        let (mut chunk, offset) = place(self.next, FIRST_LOG);
+        let chunk_units = 1_u32 << (FIRST_LOG + chunk as u32);
+        if offset as u32 + units > chunk_units {
+            self.next += chunk_units - offset as u32;
+            chunk += 1;
+        }
+        if chunk == self.chunks.len() {
+            self.chunks.push(Vec::with_capacity(UNIT_BYTES << (FIRST_LOG as usize + chunk)));
+        }
+        let at = TextRef(self.next);
+        let place = &mut self.chunks[chunk];
+        place.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+        place.extend_from_slice(bytes);
+        place.resize(place.len().next_multiple_of(UNIT_BYTES), 0);
+        self.next += units;
+        at
+    }
+
+    pub(crate) fn get(&self, at: TextRef) -> Text<'_> {
+        let (chunk, offset) = place(at.0, FIRST_LOG);
+        let bytes = &self.chunks[chunk][offset * UNIT_BYTES..];
+        let length = u16::from_le_bytes([bytes[0], bytes[1]]) as usize;
+        Text::stored(&bytes[LENGTH_BYTES..LENGTH_BYTES + length])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arena;
+    use crate::text::Text;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn every_text_comes_back_byte_for_byte() {
+        let mut arena = Arena::default();
+        let texts: Vec<Vec<u8>> =
+            (0..5_000).map(|n: usize| [b'a' + (n % 26) as u8].repeat(1 + n % 255)).collect();
+        let refs: Vec<_> = texts.iter().map(|text| arena.push(Text::stored(text))).collect();
+        for (text, at) in texts.iter().zip(refs) {
+            assert_eq!(arena.get(at).as_bytes(), text.as_slice());
+        }
+    }
+}

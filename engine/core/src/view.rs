@@ -1,0 +1,221 @@
+//! The state as answers. Reads; decides nothing.
+//!
+//! What is due but not yet swept shows as over.
+
+use crate::answer::{
+    Answer, BuyerAnswer, GroupAnswer, GroupPart, GroupState, LIST_MAX, MemberAnswer, OfferAnswer,
+    OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer, Status,
+};
+use crate::event::{GroupIndex, OfferIndex};
+use crate::money::Money;
+use crate::request::StateFilter;
+use crate::state::{OfferState, PoolIndex, State};
+use crate::text::Text;
+use crate::time::UnixMs;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// How many reservations one RESERVATIONS looks at before it hands back a cursor.
+const SCAN_MAX: u32 = 10_000;
+
+impl State {
+    /// A reservation as it stands at `now`.
+    pub(crate) fn view_reservation(
+        &self,
+        offer: OfferIndex,
+        at: u32,
+        now: UnixMs,
+    ) -> ReservationAnswer<Text<'_>> {
+        let offer = self.offer(offer);
+        let row = offer.reservations.get(at);
+        let status = effective_status(offer, at, now);
+        ReservationAnswer {
+            status,
+            id: offer.reservations.id(at),
+            buyer: offer.reservations.buyer_id(row.buyer),
+            qty: if status == Status::Won { row.qty - row.returned } else { row.qty },
+            price: row.price,
+            amount: row.price.times(row.qty),
+            expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
+            event: self.event_id(row.event),
+            group: row.seat.map(|seat| group_part(offer, offer.groups.seats[seat.get() - 1].group)),
+            replayed: false,
+            late: false,
+            owe: Money::ZERO,
+        }
+    }
+
+    pub(crate) fn view_group(
+        &self,
+        offer: OfferIndex,
+        at: GroupIndex,
+        members_max: usize,
+        now: UnixMs,
+    ) -> GroupAnswer<Text<'_>> {
+        let offer = self.offer(offer);
+        let row = offer.groups.get(at);
+        let reservations = &offer.reservations;
+        let reservation_of = |seat: u32| offer.groups.seats[seat].reservation;
+        let buyer_of = |at: u32| reservations.buyer_id(reservations.get(at).buyer);
+        let member = |seat| {
+            let at = reservation_of(seat);
+            MemberAnswer {
+                buyer: buyer_of(at),
+                id: reservations.id(at),
+                status: effective_status(offer, at, now),
+                qty: reservations.get(at).qty,
+            }
+        };
+        GroupAnswer {
+            group: group_id(offer, at),
+            state: row.state,
+            leader: row.leader.map(|seat| buyer_of(reservation_of(seat.get() - 1))),
+            size: offer.group_size(),
+            seats: row.seats,
+            paid: row.paid,
+            expires: offer.real_deadline(row.deadline),
+            members: offer.groups.members(at).take(members_max).map(member).collect(),
+        }
+    }
+
+    pub(crate) fn view_open_groups(
+        &self,
+        offer: OfferIndex,
+        count: u32,
+        now: UnixMs,
+    ) -> Vec<GroupAnswer<Text<'_>>> {
+        let groups = &self.offer(offer).groups;
+        let nearest = groups.joinable.iter().take((count as usize).min(LIST_MAX));
+        nearest.map(|&(_, _, at)| self.view_group(offer, GroupIndex(at), 0, now)).collect()
+    }
+
+    pub(crate) fn view_buyer(&self, offer: OfferIndex, buyer: u32, now: UnixMs) -> Answer<Text<'_>> {
+        let state = self.offer(offer);
+        let row = &state.reservations.buyers[buyer];
+        let id = state.reservations.buyer_id(buyer);
+        let newest = state.reservations.of_buyer(buyer).take(LIST_MAX);
+        Answer::Buyer(Box::new(BuyerAnswer {
+            buyer: id,
+            units: row.units,
+            campaign_units: self.campaign_units(state, id, row.units),
+            count: u64::from(row.count),
+            reservations: newest.map(|at| self.view_reservation(offer, at, now)).collect(),
+        }))
+    }
+
+    /// Units that the buyer has in the offer's campaign, given those on the offer.
+    pub(crate) fn campaign_units(&self, offer: &OfferState, buyer: Text<'_>, on_offer: u64) -> u64 {
+        let campaign = &self.campaigns[offer.campaign.0];
+        campaign.buyers.as_ref().map_or(on_offer, |buyers| buyers.units(&self.hashes, buyer))
+    }
+
+    pub(crate) fn view_pool(&self, pool: PoolIndex) -> PoolAnswer<Text<'_>> {
+        let pool = &self.pools[pool.0];
+        PoolAnswer {
+            pool: pool.id(),
+            total: pool.total(),
+            available: pool.available(),
+            held: pool.held(),
+            sold: pool.sold(),
+        }
+    }
+
+    pub(crate) fn view_summary(&self, offer: OfferIndex, now: UnixMs) -> OfferSummary<Text<'_>> {
+        let offer = self.offer(offer);
+        OfferSummary {
+            offer: offer.id(),
+            window: window(offer, now),
+            opens: offer.opens,
+            closes: offer.definition.closes,
+            reservations: u64::from(offer.reservations.len()),
+            held: offer.units_held,
+            sold: offer.units_sold,
+        }
+    }
+
+    pub(crate) fn view_offer(&self, at: OfferIndex, now: UnixMs) -> Answer<Text<'_>> {
+        let offer = self.offer(at);
+        Answer::Offer(Box::new(OfferAnswer {
+            summary: self.view_summary(at, now),
+            definition: offer.definition.clone(),
+            paid: offer.paid.shown(),
+            owed: offer.owed.shown(),
+            groups_open: offer.groups.deadlines.len() as u64,
+            groups_formed: offer.groups.formed,
+            groups_failed: offer.groups.failed,
+        }))
+    }
+
+    pub(crate) fn view_offers(&self, cursor: u64, count: u32, now: UnixMs) -> Page<OfferSummary<Text<'_>>> {
+        let len = u64::from(self.offers.len());
+        let end = len.min(cursor.saturating_add(u64::from(count).clamp(1, LIST_MAX as u64)));
+        Page {
+            next: (end < len).then_some(end),
+            entries: (cursor..end).map(|at| self.view_summary(OfferIndex(at as u32), now)).collect(),
+        }
+    }
+
+    pub(crate) fn view_reservations(
+        &self,
+        offer: OfferIndex,
+        filter: StateFilter,
+        cursor: u64,
+        count: u32,
+        now: UnixMs,
+    ) -> Page<ReservationAnswer<Text<'_>>> {
+        let len = u64::from(self.offer(offer).reservations.len());
+        let end = len.min(cursor.saturating_add(u64::from(SCAN_MAX)));
+        let wanted = (count as usize).clamp(1, LIST_MAX);
+        let mut entries = Vec::new();
+        let mut at = cursor;
+        while at < end && entries.len() < wanted {
+            let entry = self.view_reservation(offer, at as u32, now);
+            if filter == StateFilter::Any || filter == StateFilter::Is(entry.status) {
+                entries.push(entry);
+            }
+            at += 1;
+        }
+        Page { next: (at < len).then_some(at), entries }
+    }
+}
+
+/// The status that counts at `now`: an unswept deadline and a running settlement show as over.
+pub(crate) fn effective_status(offer: &OfferState, at: u32, now: UnixMs) -> Status {
+    let row = offer.reservations.get(at);
+    let group = row.seat.map(|seat| offer.groups.get(offer.groups.seats[seat.get() - 1].group).state);
+    match (row.status, group) {
+        (Status::Held, _) if offer.is_overdue(row, now) => Status::Released,
+        (Status::Held, Some(GroupState::Failed)) => Status::Released,
+        (Status::Paid, Some(GroupState::Failed)) => Status::Refunded,
+        (Status::Paid, Some(GroupState::Formed)) => Status::Won,
+        (status, _) => status,
+    }
+}
+
+/// A group's id: that of the reservation that opened it.
+pub(crate) fn group_id(offer: &OfferState, group: GroupIndex) -> Text<'_> {
+    let first = offer.groups.get(group).first.expect("I5: a group has a first leader");
+    offer.reservations.id(first.get() - 1)
+}
+
+fn group_part(offer: &OfferState, at: GroupIndex) -> GroupPart<Text<'_>> {
+    let row = offer.groups.get(at);
+    GroupPart {
+        group: group_id(offer, at),
+        state: row.state,
+        seats_left: if row.state == GroupState::Open { offer.group_size() - row.seats } else { 0 },
+        expires: offer.real_deadline(row.deadline),
+    }
+}
+
+fn window(offer: &OfferState, now: UnixMs) -> OfferWindow {
+    if offer.is_over(now) {
+        OfferWindow::Closed
+    } else if offer.is_paused {
+        OfferWindow::Paused
+    } else if now < offer.opens {
+        OfferWindow::Scheduled
+    } else {
+        OfferWindow::Open
+    }
+}
