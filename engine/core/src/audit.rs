@@ -6,10 +6,11 @@
 mod digest;
 mod groups;
 
-use crate::answer::{AuditAnswer, GroupState, Status};
+use crate::answer::AuditAnswer;
 use crate::event::OfferIndex;
 use crate::money::MoneySum;
 use crate::state::{NoteKind, OfferState, State};
+use crate::status::{GroupState, Status};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;

@@ -5,10 +5,11 @@
 
 mod sketch;
 
-use crate::answer::{DemandAnswer, DemandLine, DemandSecond, LIST_MAX, Status};
+use crate::answer::{DemandAnswer, DemandLine, DemandSecond, LIST_MAX};
 use crate::event::OfferIndex;
 use crate::money::Units;
 use crate::refusal::Refusal;
+use crate::status::Status;
 use crate::time::UnixMs;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -4,10 +4,10 @@
 //! reservations, groups and pools are named by their position, which is the order of the events that made them and
 //! so the same in every replay.
 
-use crate::answer::Status;
 use crate::money::{Money, Units};
 use crate::offer::Offer;
 use crate::request::Restock;
+use crate::status::Status;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use core::fmt;

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `text, time, money` → `offer` → `refusal` → `request`, `event`, `answer` → `store` → `state` → `view` → `decide`,
-//! `apply`, `audit`, `demand` → `machine`.
+//! `text`, `time`, `money`, `status` → `offer` → `refusal` → `request` → `event` → `answer` → `store` → `state` → `view` →
+//! `decide`, `apply`, `audit`, `demand` → `machine`.
 #![no_std]
 extern crate alloc;
 
@@ -38,6 +38,7 @@ mod offer;
 mod refusal;
 mod request;
 mod state;
+mod status;
 mod store;
 mod text;
 mod time;
@@ -45,8 +46,7 @@ mod view;
 
 pub use answer::{
     Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, DemandSecond, GroupAnswer, GroupPart,
-    GroupState, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer,
-    ReservationAnswer, Status,
+    LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
 pub use event::{
     Accepted, CloseCause, EndCause, Event, EventId, GroupIndex, OfferIndex, Record, ReservationIndex, Seat,
@@ -61,5 +61,6 @@ pub use offer::{
 pub use offer::{Admission, Cohort, GroupRule, Late, Limits, Offer, OfferError, Reserve, Settle, Take};
 pub use refusal::{Misuse, Refusal};
 pub use request::{Buy, GroupChoice, Request, Restock, StateFilter};
+pub use status::{GroupState, Status};
 pub use text::{FREE_BYTES_MAX, ID_BYTES_MAX, TAGS_BYTES_MAX, Text, TextError};
 pub use time::{Millis, UnixMs};

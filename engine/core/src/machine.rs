@@ -6,13 +6,14 @@
 mod lists;
 mod sweep;
 
-use crate::answer::{Answer, AuditAnswer, Status};
+use crate::answer::{Answer, AuditAnswer};
 use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
 use crate::demand::{DemandBoard, Outcome, Seen};
 use crate::event::{Event, EventId, OfferIndex, Record, Seq, Stamp};
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
 use crate::state::{CampaignIndex, State};
+use crate::status::Status;
 use crate::text::Text;
 use crate::time::UnixMs;
 

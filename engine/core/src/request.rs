@@ -211,7 +211,7 @@ pub enum StateFilter {
     /// Any state.
     Any,
     /// One state.
-    Is(crate::answer::Status),
+    Is(crate::status::Status),
 }
 
 impl<T> Request<T> {

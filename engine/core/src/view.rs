@@ -3,13 +3,14 @@
 //! What is due but not yet swept shows as over.
 
 use crate::answer::{
-    Answer, BuyerAnswer, GroupAnswer, GroupPart, GroupState, LIST_MAX, MemberAnswer, OfferAnswer,
-    OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer, Status,
+    Answer, BuyerAnswer, GroupAnswer, GroupPart, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary,
+    OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
 use crate::event::{GroupIndex, OfferIndex};
 use crate::money::Money;
 use crate::request::StateFilter;
 use crate::state::{OfferState, PoolIndex, State};
+use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::UnixMs;
 use alloc::boxed::Box;

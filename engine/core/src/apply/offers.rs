@@ -1,9 +1,9 @@
 //! Events of offers, pools and groups.
 
-use crate::answer::GroupState;
 use crate::event::{GroupIndex, OfferIndex, ReservationIndex, Seq};
 use crate::offer::Offer;
 use crate::state::{Due, DueKind, GroupOrigin, HoldRun, OfferState, Pool, PoolTake, State};
+use crate::status::GroupState;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 

@@ -1,10 +1,10 @@
 //! Events of one reservation: its status, its units, its seat, its money. Keeps I1 to I5 and I10.
 
-use crate::answer::{GroupState, Status};
 use crate::event::{Accepted, EndCause, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
 use crate::money::{Money, Units};
 use crate::request::Restock;
 use crate::state::{Due, DueKind, NoteKind, OfferState, Reservation, Seating, State};
+use crate::status::{GroupState, Status};
 use crate::text::Text;
 
 /// What a RETURN brought.

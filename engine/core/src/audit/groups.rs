@@ -1,9 +1,9 @@
 //! I5: seats, members and leaders of every group, counted from the seats' lists.
 
 use super::Findings;
-use crate::answer::{GroupState, Status};
 use crate::event::GroupIndex;
 use crate::state::OfferState;
+use crate::status::{GroupState, Status};
 use alloc::collections::BTreeMap;
 use alloc::format;
 

@@ -1,13 +1,13 @@
 //! BUY: one atomic decision, in the order of its checks.
 
 use super::{No, Subject, Verdict};
-use crate::answer::{GroupState, Status};
 use crate::event::{Accepted, Event, GroupIndex, OfferIndex, Seat, Sent};
 use crate::money::{Money, Units};
 use crate::offer::{GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
 use crate::state::{NoteKind, OfferState, State};
+use crate::status::{GroupState, Status};
 use crate::store::TextHash;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};

@@ -1,8 +1,8 @@
 //! What time brings: holds that end, groups that form or fail, and the telling of it member by member.
 
-use crate::answer::{GroupState, Status};
 use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
 use crate::state::{OfferState, State};
+use crate::status::{GroupState, Status};
 use crate::time::UnixMs;
 use alloc::vec::Vec;
 

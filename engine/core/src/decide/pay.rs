@@ -2,12 +2,12 @@
 //! again.
 
 use super::{NOTES_MAX, No, Verdict};
-use crate::answer::{GroupState, Status};
 use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
 use crate::money::Money;
 use crate::offer::Late;
 use crate::refusal::{Misuse, Refusal};
 use crate::state::{NoteKind, OfferState, Reservation, State};
+use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::UnixMs;
 

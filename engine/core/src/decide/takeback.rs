@@ -1,12 +1,12 @@
 //! CANCEL, RETURN and REVOKE: a reservation ends before or after it was won.
 
 use super::{NOTES_MAX, No, Verdict};
-use crate::answer::{GroupState, Status};
 use crate::event::{EndCause, Event, OfferIndex, ReservationIndex};
 use crate::money::Units;
 use crate::refusal::Misuse;
 use crate::request::Restock;
 use crate::state::{NoteKind, State};
+use crate::status::{GroupState, Status};
 use crate::text::Text;
 
 /// A RETURN as sent.

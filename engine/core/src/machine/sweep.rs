@@ -3,11 +3,11 @@
 //! A request that hangs on what is due has it settled first, but never more than a bounded part of it.
 
 use super::{Machine, SWEEP_PER_REQUEST};
-use crate::answer::GroupState;
 use crate::decide::{No, Settling, expired};
 use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record};
 use crate::refusal::Misuse;
 use crate::state::{CampaignIndex, Due, DueKind, HoldHead};
+use crate::status::GroupState;
 use crate::time::UnixMs;
 
 /// Members whose end is told in the batch that formed their group; the rest follow in slices.

@@ -5,8 +5,8 @@
 //! GROUP ANY, deadlines and merges look at open groups.
 
 use super::reservations::one_up;
-use crate::answer::GroupState;
 use crate::event::{GroupIndex, Sent, Seq};
+use crate::status::GroupState;
 use crate::store::Column;
 use alloc::collections::BTreeSet;
 use core::num::NonZeroU32;

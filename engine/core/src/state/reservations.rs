@@ -3,9 +3,9 @@
 //! A reservation is never removed: its id must answer the same for as long as the offer lives. Rare facts (payment
 //! references, returns, referrers) are notes in a list of their own, so that the common reservation stays small.
 
-use crate::answer::Status;
 use crate::event::{EndCause, Seq};
 use crate::money::{Money, Units};
+use crate::status::Status;
 use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
 use crate::text::Text;
 use core::num::NonZeroU32;
