@@ -224,7 +224,7 @@ impl State {
             self.take_back_part(offer, reservation, back.qty, back.restock);
             self.offer_mut(offer).reservations.get_mut(reservation.0).returned += back.qty;
         }
-        let note = |op| NoteKind::Returned { op, qty: back.qty, owe: back.owe };
+        let note = |op| NoteKind::Returned { op, qty: back.qty, restock: back.restock, owe: back.owe };
         self.offer_mut(offer).reservations.note(reservation.0, back.op, note);
     }
 

@@ -106,8 +106,8 @@ fn digest_note(digest: &mut Digest, offer: &OfferState, note: NoteKind) {
             digest.text(text(reference));
             digest.money(owe);
         }
-        NoteKind::Returned { op, qty, owe } => {
-            digest.number(3 | u64::from(qty) << 8);
+        NoteKind::Returned { op, qty, restock, owe } => {
+            digest.number(3 | (restock as u64) << 8 | u64::from(qty) << 16);
             digest.text(text(op));
             digest.money(owe);
         }

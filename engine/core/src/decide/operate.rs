@@ -140,7 +140,7 @@ impl State {
             return Err(Misuse::Full { what: "POOL ADDs of one pool", max }.into());
         }
         let (total, available) = pool.map_or((0, 0), |pool| (pool.total(), pool.available()));
-        if pool.is_none() && units < 0 {
+        if pool.is_none() && units <= 0 {
             return Err(Misuse::PoolUnknown.into());
         }
         let fits = total.checked_add_signed(units).is_some_and(|total| total < POOL_UNITS_MAX);

@@ -60,11 +60,11 @@ impl State {
         let reservations = &self.offer(at).reservations;
         let row = reservations.get(reservation);
         for note in reservations.notes(reservation) {
-            if let NoteKind::Returned { op, qty, owe } = note.kind
+            if let NoteKind::Returned { op, qty, restock, owe } = note.kind
                 && !order.op.as_bytes().is_empty()
                 && reservations.text(op) == order.op
             {
-                let is_same = order.qty.is_none_or(|wanted| wanted == qty);
+                let is_same = order.qty.is_none_or(|wanted| wanted == qty) && order.restock == restock;
                 let replay = Verdict::stands(at, reservation).replayed().owing(owe);
                 return if is_same { Ok(replay) } else { Err(Misuse::OpConflict.into()) };
             }

@@ -5,6 +5,7 @@
 
 use crate::event::{EndCause, Seq};
 use crate::money::{Money, Units};
+use crate::request::Restock;
 use crate::status::Status;
 use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
 use crate::text::Text;
@@ -77,7 +78,7 @@ pub(crate) enum NoteKind {
     /// A payment that is owed back.
     Owed { reference: TextRef, owe: Money },
     /// A return.
-    Returned { op: TextRef, qty: Units, owe: Money },
+    Returned { op: TextRef, qty: Units, restock: Restock, owe: Money },
     /// Who brought the buyer.
     Referrer { buyer: TextRef },
 }
