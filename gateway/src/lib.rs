@@ -1,1 +1,16 @@
-//! The RESP server.
+//! The RESP server of Stampede: frames in, requests to the engine, answers out.
+//!
+//! The straight line of one command: `connection` reads bytes, `resp` finds frames in them, `command` makes a request of
+//! a frame, the engine decides it, `reply` writes the answer as bytes. `server` takes connections and ends in order.
+
+pub mod command;
+pub mod config;
+mod connection;
+mod field_error;
+mod info;
+pub mod offer_text;
+pub mod reply;
+pub mod resp;
+pub mod server;
+mod shared;
+mod text_file;

@@ -1,0 +1,313 @@
+//! One connection: bytes in, replies out, in order.
+//!
+//! One task per connection and no lock per command. A wake goes: take back what the shards have answered, write the
+//! replies that are due, read what is there, decode as many frames as have room, submit one run per shard, one write.
+//! Everything is bounded: while replies wait (for a shard, or for the peer to read) at a limit, nothing is decoded, and
+//! while something is left to decode, nothing is read. A peer that takes no reply, or leaves a frame half sent, for
+//! longer than the configuration allows is closed. The server makes connections and tells them to stop.
+
+mod batch;
+mod dispatch;
+mod lane;
+mod patience;
+mod pipeline;
+
+use crate::resp::decode::{Decoder, Limits};
+use crate::shared::{PeerId, Shared};
+use bytes::{Buf, BytesMut};
+use dispatch::{Desk, Next};
+use patience::{Patience, Waits};
+use pipeline::Pipeline;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Bytes of one argument: the largest definition of an offer is about 50 KiB.
+const ARG_BYTES_MAX: usize = 64 * 1_024;
+/// What a connection first reads into. Most send a few commands at a time.
+const READ_BYTES_MIN: usize = 4 * 1_024;
+/// What a connection reads into at most at once: as much as a run carries.
+const READ_BYTES_MAX: usize = 64 * 1_024;
+/// What an idle connection keeps of a buffer that had grown.
+const KEPT_BYTES_MAX: usize = 128 * 1_024;
+/// How long the peer's last bytes are thrown away before a connection closes on an error: closing on unread bytes would
+/// reset the connection, and the peer might never see why.
+const LINGER: Duration = Duration::from_secs(1);
+/// How many bytes are thrown away meanwhile.
+const LINGER_BYTES_MAX: usize = 16 << 20;
+
+/// How a connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Reads, decodes and answers.
+    Serving,
+    /// Decodes what has been read, and answers.
+    Draining,
+    /// Only answers what is under way, then closes.
+    Closing,
+    /// Like closing, and the peer may still be sending.
+    Failing,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    read: BytesMut,
+    /// How much to read at once; grows while reads fill it.
+    read_bytes: usize,
+    out: BytesMut,
+    decoder: Decoder,
+    /// Decodes the frames of a batch, which are not in the read buffer.
+    batch_decoder: Decoder,
+    /// The batch that EXEC is going through.
+    batch: BytesMut,
+    desk: Desk,
+    pipeline: Pipeline,
+    patience: Patience,
+    phase: Phase,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, id: PeerId, shared: Arc<Shared>) -> Self {
+        let limits = &shared.limits;
+        let frames = Limits {
+            args: limits.args,
+            arg_bytes: ARG_BYTES_MAX,
+            frame_bytes: limits.frame_bytes,
+            inline_bytes: ARG_BYTES_MAX,
+        };
+        let pipeline = Pipeline::new(shared.engine.clone(), limits.pipeline, limits.reply_bytes);
+        let patience = Patience::new(
+            Duration::from_millis(limits.frame_wait_ms),
+            Duration::from_millis(limits.reply_wait_ms),
+        );
+        Connection {
+            stream,
+            read: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+            out: BytesMut::new(),
+            decoder: Decoder::new(frames),
+            batch_decoder: Decoder::new(frames),
+            batch: BytesMut::new(),
+            desk: Desk::new(id, Arc::clone(&shared)),
+            pipeline,
+            patience,
+            phase: Phase::Serving,
+            shared,
+        }
+    }
+
+    /// Serves until the peer leaves, an error ends it, or `stop` says so; then what was read is answered first.
+    pub(crate) async fn serve(mut self, mut stop: watch::Receiver<bool>) {
+        let ended = {
+            let serving = poll_fn(|context| self.poll(context));
+            tokio::select! {
+                biased;
+                ended = serving => Some(ended),
+                _ = stop.wait_for(|stop| *stop) => None,
+            }
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                self.drain();
+                poll_fn(|context| self.poll(context)).await
+            }
+        };
+        match ended {
+            Ok(()) if self.phase == Phase::Failing => self.linger().await,
+            Ok(()) => {
+                // The peer may be gone already; then there is nobody to tell.
+                let _gone = self.stream.shutdown().await;
+            }
+            Err(error) => tracing::debug!(%error, "a connection ended"),
+        }
+    }
+
+    /// No more is read; what has been read is answered.
+    fn drain(&mut self) {
+        if self.phase == Phase::Serving {
+            self.phase = Phase::Draining;
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.pipeline.poll_back(context);
+            self.pump();
+            let mut moved = false;
+            if !self.out.is_empty() {
+                moved |= self.poll_write(context)?.is_ready();
+            }
+            if self.is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.wants_read() {
+                moved |= self.poll_read(context)?.is_ready();
+            }
+            if !moved {
+                ready!(self.poll_patience(context))?;
+            }
+        }
+    }
+
+    /// Writes replies and carries out frames until neither moves.
+    fn pump(&mut self) {
+        loop {
+            self.pipeline.write(&mut self.out);
+            let taken = self.take_frames();
+            self.pipeline.submit();
+            if taken == 0 {
+                break;
+            }
+            self.shared.counts.add_commands(taken);
+        }
+    }
+
+    /// Carries out the frames that are there and have room; tells how many.
+    fn take_frames(&mut self) -> u64 {
+        let mut taken = 0;
+        while matches!(self.phase, Phase::Serving | Phase::Draining) && self.has_room() {
+            let from_batch = !self.batch.is_empty();
+            let (bytes, decoder) = if from_batch {
+                (&mut self.batch, &mut self.batch_decoder)
+            } else {
+                (&mut self.read, &mut self.decoder)
+            };
+            let frame = match decoder.decode(bytes) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => {
+                    self.shared.counts.add_error();
+                    let message = format!("Protocol error: {error}");
+                    let protocol = self.desk.protocol();
+                    self.pipeline.push_local(protocol, &mut self.out, |out| out.error("ERR", &message));
+                    self.phase = Phase::Failing;
+                    break;
+                }
+            };
+            let len = frame.bytes().len();
+            let Ok(next) = self.desk.take(frame, &mut self.pipeline, &mut self.out) else { break };
+            bytes.advance(len);
+            taken += 1;
+            match next {
+                Next::Frame => {}
+                Next::Batch(frames) => self.batch = frames,
+                Next::Close => self.phase = Phase::Failing,
+            }
+        }
+        if taken > 0 {
+            self.patience.frames_taken();
+        }
+        taken
+    }
+
+    fn has_room(&self) -> bool {
+        self.pipeline.has_room() && self.out.len() < self.shared.limits.reply_bytes
+    }
+
+    /// Whether everything that will be answered has been.
+    fn is_done(&self) -> bool {
+        let is_ending = match self.phase {
+            Phase::Serving => false,
+            // With nothing under way there is room, so what is left in the buffer is half a frame.
+            Phase::Draining | Phase::Closing | Phase::Failing => true,
+        };
+        is_ending && self.pipeline.is_empty() && self.out.is_empty() && self.batch.is_empty()
+    }
+
+    /// Reading waits until what has been read is decoded: then at most half a frame is left.
+    fn wants_read(&self) -> bool {
+        self.phase == Phase::Serving && self.has_room() && self.batch.is_empty() && self.decoder.wants_more()
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.read.capacity() - self.read.len() < self.read_bytes / 2 {
+            self.read.reserve(self.read_bytes);
+        }
+        let space = self.read.capacity() - self.read.len();
+        let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(context))?;
+        if count == 0 {
+            self.drain();
+        }
+        if count == space {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(pin!(self.stream.write_buf(&mut self.out)).poll(context))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.patience.bytes_written();
+        if self.out.is_empty() {
+            release(&mut self.out);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for the peer, as long as it may take.
+    fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let half_frame = self.phase == Phase::Serving && self.pipeline.is_empty() && !self.read.is_empty();
+        if self.read.is_empty() {
+            release(&mut self.read);
+        }
+        match ready!(self.patience.poll_over(context, half_frame, !self.out.is_empty())) {
+            Waits::Frame => {
+                self.shared.counts.add_error();
+                let protocol = self.desk.protocol();
+                let message = "Protocol error: the rest of a command did not come in time";
+                self.pipeline.push_local(protocol, &mut self.out, |out| out.error("ERR", message));
+                self.phase = Phase::Closing;
+                Poll::Ready(Ok(()))
+            }
+            Waits::Replies => {
+                self.shared.counts.add_slow_reader();
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer does not read its replies",
+                )))
+            }
+        }
+    }
+
+    /// Says that no more comes, and reads off what the peer is still sending.
+    async fn linger(&mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let stream = &mut self.stream;
+        let rest = &mut self.read;
+        let reading = async {
+            let mut thrown = 0;
+            while thrown < LINGER_BYTES_MAX {
+                rest.clear();
+                rest.reserve(READ_BYTES_MIN);
+                match stream.read_buf(rest).await {
+                    Ok(count) if count > 0 => thrown += count,
+                    _ => break,
+                }
+            }
+        };
+        // Whether the peer closed or the time ran out, the connection ends here.
+        let _ended = timeout(LINGER, reading).await;
+    }
+}
+
+/// Frees an empty buffer that one large frame or reply made large.
+fn release(buffer: &mut BytesMut) {
+    if buffer.capacity() > KEPT_BYTES_MAX {
+        *buffer = BytesMut::new();
+    }
+}

@@ -1,0 +1,188 @@
+//! Replies → bytes, in the protocol that the connection speaks.
+//!
+//! The encoder writes values in the order given and trusts the caller with counts: after `map(n)` come n pairs. It formats
+//! numbers by `itoa`, so that no reply goes through formatting machinery. Names of pairs are [`Key`]s, encoded when
+//! the program is compiled.
+
+use bytes::{BufMut, BytesMut};
+
+/// The protocol of a connection, chosen by HELLO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Maps are flat arrays, nulls are null bulk strings.
+    #[default]
+    Resp2,
+    /// Maps and nulls have types of their own.
+    Resp3,
+}
+
+impl Protocol {
+    /// The number that HELLO takes and gives.
+    pub const fn number(self) -> u64 {
+        match self {
+            Protocol::Resp2 => 2,
+            Protocol::Resp3 => 3,
+        }
+    }
+}
+
+/// A constant bulk string, encoded at compile time by the macro `key!`.
+#[derive(Clone, Copy, Debug)]
+pub struct Key(&'static [u8]);
+
+impl Key {
+    /// Takes the encoded bytes of a bulk string of one or two digits of length.
+    ///
+    /// # Panics
+    /// When the announced length is not the length; in a constant, that is a compile error.
+    pub const fn encoded(bytes: &'static [u8]) -> Self {
+        assert!(
+            bytes.len() >= 6 && bytes[0] == b'$' && bytes[1].is_ascii_digit(),
+            "a key begins with its length"
+        );
+        let (announced, digits) = if bytes[2] == b'\r' {
+            ((bytes[1] - b'0') as usize, 1)
+        } else {
+            ((bytes[1] - b'0') as usize * 10 + (bytes[2] - b'0') as usize, 2)
+        };
+        assert!(bytes.len() == 1 + digits + 2 + announced + 2, "a key's length is the one that it announces");
+        Key(bytes)
+    }
+}
+
+/// A constant bulk string: `key!(6 "status")`, checked and encoded when the program is compiled.
+macro_rules! key {
+    ($len:literal $name:literal) => {
+        const { $crate::resp::encode::Key::encoded(concat!("$", $len, "\r\n", $name, "\r\n").as_bytes()) }
+    };
+}
+pub(crate) use key;
+
+/// Writes replies to a buffer.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    out: &'a mut BytesMut,
+    protocol: Protocol,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder that appends to `out`.
+    pub fn new(out: &'a mut BytesMut, protocol: Protocol) -> Self {
+        Encoder { out, protocol }
+    }
+
+    /// The protocol that it writes.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// How many bytes the buffer holds.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Bytes that were encoded before.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.put_slice(bytes);
+    }
+
+    /// A map of `pairs` pairs, which follow: key, value, key, value.
+    pub fn map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.header(b'*', pairs as u64 * 2),
+            Protocol::Resp3 => self.header(b'%', pairs as u64),
+        }
+    }
+
+    /// An array of `items` items, which follow.
+    pub fn array(&mut self, items: usize) {
+        self.header(b'*', items as u64);
+    }
+
+    /// A set of `items` different items, which follow.
+    pub fn set(&mut self, items: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.header(b'*', items as u64),
+            Protocol::Resp3 => self.header(b'~', items as u64),
+        }
+    }
+
+    /// A constant bulk string.
+    pub fn key(&mut self, key: Key) {
+        self.out.put_slice(key.0);
+    }
+
+    /// A bulk string: any bytes.
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.header(b'$', bytes.len() as u64);
+        self.out.put_slice(bytes);
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// An integer.
+    pub fn integer(&mut self, value: u64) {
+        self.header(b':', value);
+    }
+
+    /// An integer that may be negative.
+    pub fn signed(&mut self, value: i64) {
+        self.out.put_u8(b':');
+        self.out.put_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// A pair of a constant key and an integer.
+    pub fn pair_integer(&mut self, key: Key, value: u64) {
+        self.key(key);
+        self.integer(value);
+    }
+
+    /// A pair of a constant key and a bulk string.
+    pub fn pair_bulk(&mut self, key: Key, value: &[u8]) {
+        self.key(key);
+        self.bulk(value);
+    }
+
+    /// The name of an event, `<epoch>-<seq>`, as a bulk string.
+    pub fn dashed(&mut self, left: u64, right: u64) {
+        let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (left, right) = (first.format(left).as_bytes(), second.format(right).as_bytes());
+        self.header(b'$', (left.len() + 1 + right.len()) as u64);
+        self.out.put_slice(left);
+        self.out.put_u8(b'-');
+        self.out.put_slice(right);
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// A simple string such as `OK`: no line ends in it.
+    pub fn simple(&mut self, text: &'static str) {
+        self.out.put_u8(b'+');
+        self.out.put_slice(text.as_bytes());
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// An error. What would break the line is shown as a space.
+    pub fn error(&mut self, code: &str, message: &str) {
+        self.out.put_u8(b'-');
+        self.out.put_slice(code.as_bytes());
+        self.out.put_u8(b' ');
+        for byte in message.bytes() {
+            self.out.put_u8(if byte.is_ascii_control() { b' ' } else { byte });
+        }
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// Nothing.
+    pub fn null(&mut self) {
+        match self.protocol {
+            Protocol::Resp2 => self.out.put_slice(b"$-1\r\n"),
+            Protocol::Resp3 => self.out.put_slice(b"_\r\n"),
+        }
+    }
+
+    fn header(&mut self, kind: u8, value: u64) {
+        self.out.put_u8(kind);
+        self.out.put_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.put_slice(b"\r\n");
+    }
+}

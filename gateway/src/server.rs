@@ -1,0 +1,202 @@
+//! The server: takes connections, and ends in order.
+//!
+//! It starts the engine, listens, gives each connection a task, and on shutdown lets every connection answer what it has
+//! read before the engine stops. What a connection does, it does not know. `main`, the load generator's demonstration and
+//! the tests start it.
+
+use crate::config::{Config, Durability};
+use crate::connection::Connection;
+use crate::shared::{Counts, PeerId, Peers, Shared};
+use anyhow::Context as _;
+use socket2::{Domain, Socket, Type};
+use stampede_engine::core::{Answer, Misuse, Offer, Refusal, Request, Text};
+use stampede_engine::{Engine, EngineConfig};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a shutdown may take: connections and the engine together.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// Connections that the system completes before they are taken.
+const BACKLOG: i32 = 4_096;
+/// How long to wait when the system gives no connection for want of something: a busy loop would not help it.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    /// Closed when the last task has ended: each holds a sender of it.
+    tasks: mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Starts the engine and listens. Must be called inside a tokio runtime; returns when connections are taken.
+    pub async fn start(config: Config) -> anyhow::Result<Server> {
+        let engine = Engine::start(EngineConfig {
+            shards: config.shards,
+            inbox_requests_max: config.limits.inbox,
+            durability: durability(config.durability),
+        })?;
+        let listener = listen(config.listen)
+            .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
+        let shared = Arc::new(Shared {
+            engine,
+            limits: config.limits,
+            address: listener.local_addr()?,
+            started: Instant::now(),
+            peers: Peers::default(),
+            counts: Counts::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let (alive, tasks) = mpsc::channel(1);
+        tokio::spawn(accept(listener, Arc::clone(&shared), stopped, alive));
+        Ok(Server { shared, stop, tasks })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Whether every shard takes requests.
+    pub fn is_healthy(&self) -> bool {
+        let engine = &self.shared.engine;
+        engine.shards().all(|shard| !engine.counters(shard).is_down)
+    }
+
+    /// Puts an offer unless one of this id exists; tells whether it did.
+    pub async fn put_offer(&self, id: &str, definition: Offer) -> anyhow::Result<bool> {
+        let engine = self.shared.engine.clone();
+        let id = id.to_owned();
+        tokio::task::spawn_blocking(move || put_offer(&engine, &id, definition)).await?
+    }
+
+    /// Ends: no connection is taken, frames that were fully read are decided and answered, then the engine stops. Takes
+    /// at most five seconds; what is left then is dropped.
+    pub async fn shutdown(mut self) {
+        let end = Instant::now() + SHUTDOWN;
+        self.stop.send_replace(true);
+        if timeout_at(end, self.tasks.recv()).await.is_err() {
+            let count = self.shared.peers.count();
+            tracing::warn!(connections = count, "some connections did not end in time");
+        }
+        let engine = self.shared.engine.clone();
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        match tokio::task::spawn_blocking(move || engine.stop(left)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the engine did not stop in time"),
+            Err(error) => tracing::error!(%error, "stopping the engine failed"),
+        }
+    }
+}
+
+fn durability(durability: Durability) -> stampede_engine::Durability {
+    match durability {
+        Durability::Memory => stampede_engine::Durability::Memory,
+    }
+}
+
+/// A listener whose address can be taken again at once after a restart.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Takes connections until it is told to stop.
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    let connection_stopped = stopped.clone();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let (shared, stopped, alive) =
+                    (Arc::clone(&shared), connection_stopped.clone(), alive.clone());
+                tokio::spawn(serve(stream, address, shared, stopped, alive));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Lets a peer go when its task ends, however it ends.
+struct Left<'a> {
+    shared: &'a Shared,
+    id: PeerId,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.shared.peers.leave(self.id);
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
+    let Some(id) = shared.peers.enter(address, shared.limits.connections) else {
+        shared.counts.add_refused_connection();
+        // A peer that does not even take this has nothing to be told.
+        let _told = stream.write_all(b"-ERR max number of clients reached\r\n").await;
+        return;
+    };
+    let left = Left { shared: &shared, id };
+    shared.counts.add_connection();
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended before it began");
+        return;
+    }
+    Connection::new(stream, id, Arc::clone(&shared)).serve(stopped).await;
+    drop(left);
+    drop(alive);
+}
+
+fn put_offer(engine: &Engine, id: &str, definition: Offer) -> anyhow::Result<bool> {
+    let offer = Text::id(id.as_bytes()).with_context(|| format!("offer id '{id}'"))?;
+    let mut client = engine.client();
+    let known = client.call(&Request::OfferGet { offer })?;
+    match known.answer() {
+        Answer::Refused(Refusal::OfferUnknown) => {}
+        Answer::Offer(_) => return Ok(false),
+        other => anyhow::bail!("offer {id}: {}", reason(&other)),
+    }
+    drop(known);
+    let put = client.call(&Request::OfferPut { offer, definition: Box::new(definition) })?;
+    match put.answer() {
+        Answer::Done => Ok(true),
+        other => anyhow::bail!("offer {id}: {}", reason(&other)),
+    }
+}
+
+fn reason(answer: &Answer<Text<'_>>) -> String {
+    match answer {
+        Answer::Misuse(misuse) => Misuse::to_string(misuse),
+        Answer::Refused(refusal) => refusal.message().to_owned(),
+        _ => "the engine gave no answer that fits".to_owned(),
+    }
+}
