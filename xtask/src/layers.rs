@@ -166,7 +166,11 @@ impl Crate {
                 "super" => file.above(&import.segments).and_then(|path| self.inner_fault(file, rank, &path)),
                 other => self.outer_fault(file, other),
             };
-            faults.extend(fault.map(|fault| format!("{}:{}: {fault}", file.shown, import.line)));
+            let fault = fault.map(|fault| format!("{}:{}: {fault}", file.shown, import.line));
+            // The branches of one `use` tree often share a fault.
+            if fault.as_ref() != faults.last() {
+                faults.extend(fault);
+            }
         }
         Ok(())
     }

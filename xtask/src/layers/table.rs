@@ -11,13 +11,15 @@ const LOADGEN: Crate = Crate {
     folder: "loadgen",
     uses: &[Use { package: "stampede-gateway", only_from: &["demo"] }],
     layers: &[
-        Layer { about: "what a run did, for its report", modules: &["record"] },
+        Layer { about: "says what was seen: terminal, JSON, HTML", modules: &["report"] },
+        Layer { about: "kinds of run: open loop, recorded groups", modules: &["open", "replay"] },
+        Layer { about: "what was answered, and what it adds up to", modules: &["ledger", "record"] },
         Layer {
-            about: "checks answers; drives a closed loop",
-            modules: &["verdict", "closed", "population"],
+            about: "closed loop; who buys; what an answer means",
+            modules: &["closed", "population", "setup", "verdict"],
         },
-        Layer { about: "what is sent, and when", modules: &["plan", "schedule", "class", "setup", "cpu"] },
-        Layer { about: "the Redis protocol, client side", modules: &["wire"] },
+        Layer { about: "what is sent, in which class", modules: &["plan", "class"] },
+        Layer { about: "the wire, times, processor time", modules: &["wire", "schedule", "latency", "cpu"] },
     ],
 };
 
@@ -26,10 +28,15 @@ const GATEWAY: Crate = Crate {
     folder: "gateway",
     uses: &[Use { package: "stampede-engine", only_from: &[] }],
     layers: &[
-        Layer { about: "the server's settings", modules: &["config"] },
-        Layer { about: "sentences about bad input", modules: &["field_error"] },
-        Layer { about: "bytes to frames, replies to bytes", modules: &["resp"] },
-        Layer { about: "keys of answers; text files", modules: &["key", "text_file"] },
+        Layer { about: "listens, accepts, shuts down", modules: &["server"] },
+        Layer { about: "one socket: reads, submits, answers in order", modules: &["connection"] },
+        Layer { about: "answers to replies", modules: &["reply", "info"] },
+        Layer { about: "frames to requests; what connections share", modules: &["command", "shared"] },
+        Layer { about: "settings; offers as JSON and TOML", modules: &["config", "offer_text"] },
+        Layer {
+            about: "frames; files; sentences about bad fields",
+            modules: &["resp", "text_file", "field_error"],
+        },
     ],
 };
 
@@ -37,7 +44,15 @@ const ENGINE: Crate = Crate {
     package: "stampede-engine",
     folder: "engine",
     uses: &[Use { package: "stampede-core", only_from: &[] }],
-    layers: &[],
+    layers: &[
+        Layer { about: "the blocking way in", modules: &["client"] },
+        Layer { about: "starts shards, finds the shard of a request", modules: &["engine"] },
+        Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
+        Layer { about: "the bounded way to a shard", modules: &["inbox"] },
+        Layer { about: "requests and their answers on their way", modules: &["run"] },
+        Layer { about: "where events are kept", modules: &["journal"] },
+        Layer { about: "time, waking, slots, counters", modules: &["clock", "wake", "slot", "counters"] },
+    ],
 };
 
 const CORE: Crate = Crate {
@@ -45,12 +60,17 @@ const CORE: Crate = Crate {
     folder: "engine/core",
     uses: &[],
     layers: &[
-        Layer { about: "the state machine", modules: &["machine"] },
-        Layer { about: "what a decision says", modules: &["event"] },
-        Layer { about: "what is asked and answered", modules: &["answer", "request"] },
-        Layer { about: "why not", modules: &["refusal"] },
-        Layer { about: "the terms of a sale", modules: &["offer"] },
-        Layer { about: "money, time, text", modules: &["money", "time", "text"] },
+        Layer { about: "the state machine: decide, apply, count demand", modules: &["machine"] },
+        Layer { about: "request → events or a refusal; reads, never writes", modules: &["decide"] },
+        Layer {
+            about: "event → state; state → answers; the invariants; demand",
+            modules: &["apply", "view", "audit", "demand"],
+        },
+        Layer { about: "what is remembered; what is answered", modules: &["state", "answer"] },
+        Layer { about: "what happened", modules: &["event"] },
+        Layer { about: "what is asked; why not", modules: &["request", "refusal"] },
+        Layer { about: "the terms of a sale; dense storage", modules: &["offer", "store"] },
+        Layer { about: "one word each", modules: &["money", "time", "text", "status"] },
     ],
 };
 
@@ -60,12 +80,9 @@ const COMPARE: Crate = Crate {
     uses: &[Use { package: "stampede-loadgen", only_from: &[] }],
     layers: &[
         Layer { about: "the alternating runs", modules: &["drive"] },
-        Layer { about: "who is compared; the table", modules: &["peers", "report"] },
-        Layer {
-            about: "one run of a client",
-            modules: &["benchmark", "stub", "options", "machine", "figures"],
-        },
-        Layer { about: "what is measured; processes", modules: &["rows", "process"] },
+        Layer { about: "the table", modules: &["report"] },
+        Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "options", "machine"] },
+        Layer { about: "processes, rows, sums, the stub", modules: &["process", "rows", "figures", "stub"] },
     ],
 };
 
