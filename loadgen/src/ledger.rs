@@ -13,7 +13,7 @@ pub mod difference;
 use serde::Serialize;
 
 use crate::plan::Plan;
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Verdict};
 use crate::wire::WireError;
 use crate::wire::client::Client;
 use book::Book;
@@ -32,6 +32,9 @@ pub struct Judgement {
     pub unchecked: Vec<String>,
     /// What AUDIT said.
     pub audit: String,
+    /// Where each reservation of the plan must stand, by the answers.
+    #[serde(skip)]
+    pub states: Vec<Option<Verdict>>,
 }
 
 /// What the answers add up to.
@@ -92,5 +95,7 @@ pub fn judge(plan: &Plan, outcomes: &[Outcome], client: &mut Client) -> Result<J
     let audit = comparison.audit(client)?;
     let (questions, unchecked) = comparison.finish();
     let sums = book.sums(plan);
-    Ok(Judgement { differences, sums, questions: questions + shown.len() as u64, unchecked, audit })
+    let states = book.entries.iter().map(|entry| entry.state).collect();
+    let questions = questions + shown.len() as u64;
+    Ok(Judgement { differences, sums, questions, unchecked, audit, states })
 }

@@ -6,14 +6,22 @@
 //! From the bottom up: `wire` (bytes), `class` (what an answer is), `closed` (maximum throughput).
 
 pub mod class;
+pub mod cli;
 pub mod closed;
+pub mod command;
+pub mod compare;
 pub mod cpu;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod latency;
 pub mod ledger;
 pub mod open;
 pub mod plan;
 pub mod population;
 pub mod record;
+pub mod replay;
+pub mod report;
+pub mod sale;
 pub mod schedule;
 pub mod setup;
 pub mod verdict;

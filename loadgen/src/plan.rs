@@ -27,6 +27,8 @@ pub struct OfferPlan {
     pub price: i64,
     /// Units one buyer may have.
     pub limit_buyer: Option<u32>,
+    /// When it opens, in Unix milliseconds; at once if there is no such moment.
+    pub opens_ms: Option<u64>,
     /// How long an unpaid reservation is held.
     pub hold: String,
     /// Groups, if the offer settles by group.
@@ -58,6 +60,9 @@ impl OfferPlan {
     /// The definition as OFFER PUT takes it.
     pub fn definition(&self) -> Value {
         let mut definition = json!({ "price": self.price, "stock": self.stock, "hold": self.hold });
+        if let Some(opens_ms) = self.opens_ms {
+            definition["opens"] = json!(opens_ms);
+        }
         if let Some(units) = self.limit_buyer {
             definition["limit"] = json!({ "buyer": units });
         }

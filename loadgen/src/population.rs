@@ -107,6 +107,7 @@ impl Crowd {
             stock: self.stock,
             price: self.price,
             limit_buyer: (self.limit > 0).then_some(self.limit),
+            opens_ms: None,
             hold: "24h".into(),
             group,
         }

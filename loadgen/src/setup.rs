@@ -5,8 +5,10 @@
 
 use serde_json::{Value, json};
 
+use crate::plan::OfferPlan;
 use crate::wire::WireError;
 use crate::wire::client::Client;
+use crate::wire::encode;
 use crate::wire::frame::Head;
 
 /// The sale as people write it for Redis: stock check, buyer set, decrement, in one script.
@@ -38,6 +40,25 @@ pub fn group_offer(stock: u64, price: u64, size: usize) -> Value {
 pub fn put_offer(client: &mut Client, offer: &str, definition: &Value) -> Result<(), WireError> {
     let text = definition.to_string();
     client.must(&[b"OFFER", b"PUT", offer.as_bytes(), text.as_bytes()]).map(drop)
+}
+
+/// Puts all offers of a plan; the first that is refused ends it.
+pub fn put_offers(client: &mut Client, offers: &[OfferPlan]) -> Result<(), WireError> {
+    let mut refused = None;
+    client.ask_all(
+        offers.len(),
+        |index, out| {
+            let definition = offers[index].definition().to_string();
+            encode::command(out, &[b"OFFER", b"PUT", offers[index].id.as_bytes(), definition.as_bytes()]);
+        },
+        |index, frame| {
+            if !matches!(frame.head(), Head::Status(b"OK") | Head::Text(b"OK")) && refused.is_none() {
+                let command = format!("OFFER PUT {} {}", offers[index].id, offers[index].definition());
+                refused = Some(WireError::Refused { command, answer: frame.sentence() });
+            }
+        },
+    )?;
+    refused.map_or(Ok(()), Err)
 }
 
 /// Loads the sale script into Redis, sets the stock, forgets earlier buyers, and answers the script's SHA.

@@ -49,6 +49,26 @@ impl Line {
         Ok(Self { stream, addr: addr.to_owned(), outbound: Vec::new(), inbound, inbound_len: 0 })
     }
 
+    /// Asks for RESP3; whatever the answer, maps and flat arrays are both understood.
+    pub async fn hello(&mut self) -> Result<(), WireError> {
+        struct Hello {
+            is_sent: bool,
+        }
+        impl Source for Hello {
+            fn fill(&mut self, _: usize, out: &mut Vec<u8>) -> usize {
+                let is_first = !std::mem::replace(&mut self.is_sent, true);
+                if is_first {
+                    super::encode::command(out, &[b"HELLO", b"3"]);
+                }
+                usize::from(is_first)
+            }
+
+            fn answer(&mut self, _: Frame<'_>, _: Duration) {}
+        }
+        let pace = Pace { pipeline: 1, silence_max: Duration::from_secs(10) };
+        self.drive(&mut Hello { is_sent: false }, pace).await
+    }
+
     /// Sends everything that the source gives and hears every answer.
     pub async fn drive(&mut self, source: &mut impl Source, pace: Pace) -> Result<(), WireError> {
         loop {

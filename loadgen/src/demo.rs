@@ -1,0 +1,133 @@
+//! `demo`: a server in this process, a midnight flash sale, real group buys, and one glance at the outcome.
+//!
+//! The only part that knows the gateway, and of it only how to start and stop it: all traffic goes over TCP.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use stampede_gateway::config::Config;
+use stampede_gateway::server::Server;
+
+use crate::cli::DemoArgs;
+use crate::open::{OpenLoop, Peer};
+use crate::population::Crowd;
+use crate::replay::{self, Match, Replay, records};
+use crate::report::{Report, RunReport};
+use crate::sale::{self, Sale};
+use crate::schedule::{Arrivals, Shape};
+use crate::wire::client::Client;
+
+/// Real records, see `data/README.md` of this crate.
+const FORMED: &[u8] = include_bytes!("../data/formed-sample.tsv");
+const FAILED: &[u8] = include_bytes!("../data/failed-sample.tsv");
+
+const CONNECTIONS: u16 = 50;
+/// Share of all BUYs that are double clicks, and share that are bots.
+const DUPLICATES_PERCENT: f64 = 10.0;
+const BOTS_PERCENT: f64 = 10.0;
+/// People who are early, per second, and how long before midnight they come.
+const EARLY_PER_S: f64 = 500.0;
+const BEFORE: Duration = Duration::from_secs(1);
+/// How long the rush lasts.
+const RUSH: Duration = Duration::from_secs(4);
+const AFTER: Duration = Duration::from_secs(1);
+
+/// Runs the demo; with `stay` it returns after Ctrl-C. `tell` is called with what is going on and with the report.
+pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Result<Report> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the server's runtime")?;
+    let server = runtime.block_on(Server::start(config(args)?)).context("the demo's server")?;
+    let addr = server.local_addr().to_string();
+    tell(&format!("A server listens on {addr}; everything below goes over TCP.\n"));
+    let mut report = play(args, &addr, command)?;
+    report.close();
+    tell(&crate::report::terminal::text(&report));
+    if args.stay {
+        let port = server.local_addr().port();
+        tell(&format!("The server stays on {addr} (try: redis-cli -p {port} AUDIT). Ctrl-C ends it.\n"));
+        runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")?;
+    }
+    runtime.block_on(server.shutdown());
+    Ok(report)
+}
+
+fn config(args: &DemoArgs) -> Result<Config> {
+    let mut config = Config::on_free_ports();
+    let listen = args.listen.as_deref().or(args.stay.then_some("127.0.0.1:7878"));
+    if let Some(listen) = listen {
+        config.listen = listen
+            .parse()
+            .with_context(|| format!("listen: expected an address such as 127.0.0.1:7878, got `{listen}`"))?;
+    }
+    Ok(config)
+}
+
+fn play(args: &DemoArgs, addr: &str, command: String) -> Result<Report> {
+    let mut report = Report::new(command, args.seed);
+    report.server = sale::server_facts(&mut Client::connect(addr)?)?;
+    report.runs.push(flash_sale(args, addr)?);
+    report.replays.push(group_buys(addr)?);
+    Ok(report)
+}
+
+fn flash_sale(args: &DemoArgs, addr: &str) -> Result<RunReport> {
+    let people_percent = 100.0 - DUPLICATES_PERCENT - BOTS_PERCENT;
+    // One percent more moments than people, so that everybody comes at least once.
+    let moments = f64::from(args.buyers) / people_percent * 101.0;
+    let peak = (moments - EARLY_PER_S * (BEFORE + AFTER).as_secs_f64()) / RUSH.as_secs_f64();
+    let sale = Sale {
+        title: format!("flash sale at midnight: {} units, {} buyers", args.stock, args.buyers),
+        crowd: Crowd {
+            buyers: args.buyers,
+            offers: 1,
+            zipf: 0.0,
+            duplicates_percent: DUPLICATES_PERCENT,
+            bots_percent: BOTS_PERCENT,
+            pays_percent: 90.0,
+            cancels_percent: 5.0,
+            groups_percent: 0.0,
+            group_size: 2,
+            stock: args.stock,
+            price: 9_900,
+            limit: 1,
+            connections: CONNECTIONS,
+            prefix: "demo-flash".into(),
+            seed: args.seed,
+        },
+        shape: Shape::Spike { base: EARLY_PER_S, peak: peak.max(1.0), starts: BEFORE, lasts: RUSH },
+        arrivals: Arrivals::Poisson,
+        duration: BEFORE + RUSH + AFTER,
+        opens_after: Some(BEFORE),
+    };
+    let open = OpenLoop {
+        addr: addr.to_owned(),
+        connections: CONNECTIONS,
+        threads: 1,
+        in_flight_max: 1_000,
+        timeout: Duration::from_secs(5),
+        peer: Peer::Stampede,
+    };
+    sale::run(&sale, &open)
+}
+
+fn group_buys(addr: &str) -> Result<replay::ReplayReport> {
+    let mut lines = Vec::new();
+    for mut sample in [FORMED, FAILED] {
+        lines.extend(records::parse(&mut sample).context("the sample of records")?.lines);
+    }
+    let replay = Replay {
+        addr: addr.to_owned(),
+        connections: CONNECTIONS,
+        pipeline: 64,
+        matching: Match::Friends,
+        prefix: "demo".into(),
+        open_formed: Duration::from_secs(3_600),
+        open_failed: Duration::from_secs(5),
+        chunk: 5_000,
+        price: 990,
+    };
+    let bar = sale::progress_bar(0, "group buys");
+    let report = replay::run(&lines, &replay, &bar)?;
+    bar.finish_and_clear();
+    Ok(report)
+}

@@ -1,0 +1,279 @@
+//! What a run is told as: one structure, from which the terminal, JSON and HTML are written.
+//!
+//! Field names and units are part of the contract: the unit is the end of the name, and a name never changes
+//! its meaning. Owns the figures; their looks are in `terminal`, `html` and `plot`.
+
+pub mod html;
+pub mod plot;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::class::Class;
+use crate::closed::ClosedLoopReport;
+use crate::ledger::Judgement;
+use crate::open::RunResult;
+use crate::record::Recorder;
+use crate::replay::ReplayReport;
+use crate::verdict::Verdict;
+
+/// The version of the JSON: it rises when a field changes its meaning or goes.
+pub const SCHEMA: &str = "stampede-load/1";
+
+/// Everything that one invocation of the generator found out.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The command line.
+    pub command: String,
+    /// What the server says of itself: version, durability.
+    pub server: BTreeMap<String, String>,
+    /// The seed from which everything was drawn.
+    pub seed: u64,
+    /// Open-loop runs.
+    pub runs: Vec<RunReport>,
+    /// Closed-loop runs.
+    pub maximum_throughput: Vec<ClosedReport>,
+    /// Replays of records.
+    pub replays: Vec<ReplayReport>,
+    /// Whether every check of every run held.
+    pub is_clean: bool,
+}
+
+/// One open-loop run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    /// What was run, in a few words.
+    pub title: String,
+    /// Commands that were due.
+    pub planned: u64,
+    /// Commands left out because their purchase was refused.
+    pub left_out: u64,
+    /// From the first intended moment to the last answer.
+    pub elapsed_s: f64,
+    /// Accepted reservations per second: the goodput.
+    pub goodput_per_s: f64,
+    /// Answers by class, each with its latency.
+    pub classes: Vec<ClassReport>,
+    /// Answers by status or error, those that came at all.
+    pub statuses: BTreeMap<&'static str, u64>,
+    /// Latency of all answers from the intended time.
+    pub latency: Percentiles,
+    /// How late the generator was.
+    pub lag: Percentiles,
+    /// Whether the generator was so late that the latencies say more about it than about the server.
+    pub lag_matters: bool,
+    /// Connections that broke.
+    pub broken_connections: u64,
+    /// The run in slices.
+    pub timeline: Vec<SliceReport>,
+    /// What agreed and what did not; none for a peer that has no books.
+    pub judgement: Option<Judgement>,
+    /// For plots.
+    #[serde(skip)]
+    pub recorder: Recorder,
+}
+
+/// One class of answers.
+#[derive(Debug, Serialize)]
+pub struct ClassReport {
+    /// The class.
+    pub class: Class,
+    /// How many.
+    pub count: u64,
+    /// Latency from the intended time.
+    pub latency: Percentiles,
+}
+
+/// A latency distribution, in microseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Percentiles {
+    /// The median.
+    pub p50_us: f64,
+    /// Nine of ten are faster.
+    pub p90_us: f64,
+    /// 99 of 100.
+    pub p99_us: f64,
+    /// 999 of 1,000.
+    pub p999_us: f64,
+    /// The slowest.
+    pub max_us: f64,
+}
+
+impl Percentiles {
+    /// Reads a histogram of nanoseconds.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
+        Self {
+            p50_us: at(0.5),
+            p90_us: at(0.9),
+            p99_us: at(0.99),
+            p999_us: at(0.999),
+            max_us: histogram.max() as f64 / 1_000.0,
+        }
+    }
+}
+
+/// A slice of the run.
+#[derive(Debug, Serialize)]
+pub struct SliceReport {
+    /// Where it starts.
+    pub at_s: f64,
+    /// How long it is.
+    pub length_s: f64,
+    /// Answers by class that came in it.
+    pub answers: BTreeMap<&'static str, u64>,
+    /// Latency of these answers.
+    pub latency: Percentiles,
+}
+
+/// One closed-loop run.
+#[derive(Debug, Serialize)]
+pub struct ClosedReport {
+    /// What was run, in a few words.
+    pub title: String,
+    /// Connections.
+    pub connections: usize,
+    /// Commands in flight on each.
+    pub pipeline: usize,
+    /// Answers of all kinds per second.
+    pub answered_per_s: f64,
+    /// Accepted reservations per second.
+    pub accepted_per_s: f64,
+    /// Time from a batch's write to an answer; no buyer's latency.
+    pub batch_latency: Percentiles,
+    /// The counts.
+    #[serde(flatten)]
+    pub counts: ClosedLoopReport,
+    /// What did not hold: errors, or counts that the server's books do not show.
+    pub faults: Vec<String>,
+}
+
+/// Lag beyond this is felt, whatever the latency.
+const LAG_FELT_US: f64 = 2_000.0;
+
+impl RunReport {
+    /// Turns what was measured into figures.
+    pub fn new(title: String, planned: usize, result: RunResult, judgement: Option<Judgement>) -> Self {
+        let recorder = result.recorder;
+        let elapsed_s = result.elapsed.as_secs_f64();
+        let latency = Percentiles::of(&recorder.latency_of_all());
+        let lag = Percentiles::of(&recorder.lag_ns);
+        let classes = Class::ALL.into_iter().filter(|&class| recorder.count(class) > 0);
+        let classes = classes
+            .map(|class| ClassReport {
+                class,
+                count: recorder.count(class),
+                latency: Percentiles::of(&recorder.latency_ns[class.index()]),
+            })
+            .collect();
+        let statuses = Verdict::ALL.iter().filter(|&&verdict| recorder.verdicts[verdict as usize] > 0);
+        Self {
+            title,
+            planned: planned as u64,
+            left_out: recorder.left_out,
+            elapsed_s,
+            goodput_per_s: recorder.count(Class::Accepted) as f64 / elapsed_s.max(1e-9),
+            classes,
+            statuses: statuses
+                .map(|&verdict| (verdict.name(), recorder.verdicts[verdict as usize]))
+                .collect(),
+            latency,
+            lag,
+            // A tenth of the latency is noise; beyond that the generator is part of the figure.
+            lag_matters: lag.p99_us > LAG_FELT_US.max(latency.p99_us / 10.0),
+            broken_connections: result.broken_count,
+            timeline: timeline(&recorder),
+            judgement,
+            recorder,
+        }
+    }
+
+    /// How many answers of a class.
+    pub fn count(&self, class: Class) -> u64 {
+        self.classes.iter().find(|report| report.class == class).map_or(0, |report| report.count)
+    }
+
+    /// Whether every check held.
+    pub fn is_clean(&self) -> bool {
+        self.judgement.as_ref().is_none_or(Judgement::is_clean)
+    }
+}
+
+fn timeline(recorder: &Recorder) -> Vec<SliceReport> {
+    let length_s = recorder.slice_ns as f64 / 1e9;
+    let slices = recorder.slices.iter().enumerate();
+    slices
+        .map(|(index, slice)| SliceReport {
+            at_s: index as f64 * length_s,
+            length_s,
+            answers: Class::ALL
+                .into_iter()
+                .filter(|class| slice.answers[class.index()] > 0)
+                .map(|class| (class.name(), slice.answers[class.index()]))
+                .collect(),
+            latency: Percentiles::of(&slice.latency_ns),
+        })
+        .collect()
+}
+
+impl ClosedReport {
+    /// Turns counts into figures.
+    pub fn new(title: String, (connections, pipeline): (usize, usize), counts: ClosedLoopReport) -> Self {
+        Self {
+            title,
+            connections,
+            pipeline,
+            answered_per_s: counts.answered_per_s(),
+            accepted_per_s: counts.accepted_per_s(),
+            batch_latency: Percentiles::of(&counts.batch_latency_ns),
+            counts,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(command: String, seed: u64) -> Self {
+        Self {
+            schema: SCHEMA,
+            command,
+            server: BTreeMap::new(),
+            seed,
+            runs: Vec::new(),
+            maximum_throughput: Vec::new(),
+            replays: Vec::new(),
+            is_clean: true,
+        }
+    }
+
+    /// Sums up whether everything held.
+    pub fn close(&mut self) {
+        self.is_clean = self.runs.iter().all(RunReport::is_clean)
+            && self.maximum_throughput.iter().all(|run| run.faults.is_empty())
+            && self.replays.iter().all(|replay| replay.judgement.is_clean());
+    }
+
+    /// Writes the report as JSON.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).context("cannot write the report as JSON")?;
+        text.push('\n');
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Writes the report as one HTML file that needs nothing else.
+    pub fn write_html(&self, path: &Path) -> Result<()> {
+        let page = html::page(self)?;
+        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
