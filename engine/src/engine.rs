@@ -131,7 +131,8 @@ impl Engine {
         mut journal: impl FnMut(ShardIndex) -> Box<dyn Journal>,
     ) -> Result<Engine, StartError> {
         config.check()?;
-        let epoch = Clock::start(source.clone(), UnixMs::new(0)).now().get();
+        // An epoch is at least 1, even where the wall stands at 1970.
+        let epoch = Clock::start(source.clone(), UnixMs::new(1)).now().get();
         let settings = Settings { epoch, hash_key: random_key() };
         let engine = Engine { shared: Arc::new(Shared::new(config, epoch)) };
         for door in &engine.shared.doors {
