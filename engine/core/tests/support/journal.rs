@@ -1,0 +1,334 @@
+//! A journal that owns its events: what a machine recorded, kept and fed to a fresh machine.
+//!
+//! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in the
+//! order in which they were recorded, and their sequence numbers have no gap (I7).
+
+use stampede_core::{
+    Accepted, CloseCause, EndCause, Event, GroupIndex, Machine, Millis, Money, Offer, OfferIndex, Record,
+    ReservationIndex, Restock, Seat, Settings, Stamp, Status, Text, Units, UnixMs,
+};
+
+/// An event that outlives the machine's buffers: the owned mirror of [`Event`].
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    OfferPut { offer: String, definition: Offer, opens: UnixMs },
+    OfferChanged { offer: OfferIndex, definition: Offer, opens: UnixMs },
+    OfferPaused { offer: OfferIndex },
+    OfferResumed { offer: OfferIndex },
+    OfferClosed { offer: OfferIndex, by: CloseCause },
+    OfferExtended { offer: OfferIndex, by: Millis, op: String },
+    PoolAdded { pool: String, units: i64, op: String },
+    GroupOpened { offer: OfferIndex, expires: UnixMs },
+    Accepted(Intent),
+    Paid { of: Which, amount: Money, reference: String, status: Status },
+    Owed { of: Which, reference: String, owe: Money },
+    Released { of: Which, cause: EndCause, reason: Option<String> },
+    Refunded { of: Which, owe: Money, cause: EndCause, reason: Option<String> },
+    Won { of: Which },
+    Returned { of: Which, qty: Units, restock: Restock, owe: Money, op: String },
+    Leader { of: Which, group: GroupIndex },
+    Moved { of: Which, to: GroupIndex },
+    GroupFormed { offer: OfferIndex, group: GroupIndex },
+    GroupFailed { offer: OfferIndex, group: GroupIndex },
+}
+
+/// The reservation that an event speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Which {
+    pub(crate) offer: OfferIndex,
+    pub(crate) reservation: ReservationIndex,
+}
+
+/// An accepted intent, owned.
+#[derive(Clone, Debug)]
+pub(crate) struct Intent {
+    pub(crate) offer: OfferIndex,
+    pub(crate) id: String,
+    pub(crate) buyer: String,
+    pub(crate) qty: Units,
+    pub(crate) price: Money,
+    pub(crate) status: Status,
+    pub(crate) expires: Option<UnixMs>,
+    pub(crate) seat: Option<Seat>,
+    pub(crate) referrer: Option<String>,
+}
+
+/// Everything that a machine recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    entries: Vec<(Stamp, Entry)>,
+}
+
+impl Record for Journal {
+    fn record(&mut self, stamp: Stamp, event: &Event<'_>) {
+        let before = self.entries.last().map_or(0, |(last, _)| last.id.seq.0);
+        assert_eq!(stamp.id.seq.0, before + 1, "I7: the feed has a gap or a duplicate at {event:?}");
+        if let Some((last, _)) = self.entries.last() {
+            assert!(stamp.at >= last.at, "the feed's time went back at {event:?}");
+        }
+        self.entries.push((stamp, Entry::from(event)));
+    }
+}
+
+impl Journal {
+    pub(crate) fn entries(&self) -> &[(Stamp, Entry)] {
+        &self.entries
+    }
+
+    /// A machine that heard nothing but this journal. Its tables are keyed differently on purpose: nothing of the
+    /// state may depend on the key.
+    pub(crate) fn replayed(&self, settings: Settings) -> Machine {
+        let mut machine = Machine::new(Settings { hash_key: !settings.hash_key, ..settings });
+        for (stamp, entry) in &self.entries {
+            entry.with_event(|event| machine.replay(*stamp, event));
+        }
+        machine
+    }
+}
+
+impl From<&Event<'_>> for Entry {
+    fn from(event: &Event<'_>) -> Self {
+        let text = |text: &Text<'_>| text.as_str().to_owned();
+        let which = |offer, reservation| Which { offer, reservation };
+        match event {
+            Event::OfferPut { offer, definition, opens } => {
+                Entry::OfferPut { offer: text(offer), definition: (*definition).clone(), opens: *opens }
+            }
+            Event::OfferChanged { offer, definition, opens } => {
+                Entry::OfferChanged { offer: *offer, definition: (*definition).clone(), opens: *opens }
+            }
+            Event::OfferPaused { offer } => Entry::OfferPaused { offer: *offer },
+            Event::OfferResumed { offer } => Entry::OfferResumed { offer: *offer },
+            Event::OfferClosed { offer, by } => Entry::OfferClosed { offer: *offer, by: *by },
+            Event::OfferExtended { offer, by, op } => {
+                Entry::OfferExtended { offer: *offer, by: *by, op: text(op) }
+            }
+            Event::PoolAdded { pool, units, op } => {
+                Entry::PoolAdded { pool: text(pool), units: *units, op: text(op) }
+            }
+            Event::GroupOpened { offer, expires } => Entry::GroupOpened { offer: *offer, expires: *expires },
+            Event::Accepted(accepted) => Entry::Accepted(accepted.into()),
+            Event::Paid { offer, reservation, amount, reference, status } => Entry::Paid {
+                of: which(*offer, *reservation),
+                amount: *amount,
+                reference: text(reference),
+                status: *status,
+            },
+            Event::Owed { offer, reservation, reference, owe } => {
+                Entry::Owed { of: which(*offer, *reservation), reference: text(reference), owe: *owe }
+            }
+            Event::Released { offer, reservation, cause, reason } => Entry::Released {
+                of: which(*offer, *reservation),
+                cause: *cause,
+                reason: reason.as_ref().map(text),
+            },
+            Event::Refunded { offer, reservation, owe, cause, reason } => Entry::Refunded {
+                of: which(*offer, *reservation),
+                owe: *owe,
+                cause: *cause,
+                reason: reason.as_ref().map(text),
+            },
+            Event::Won { offer, reservation } => Entry::Won { of: which(*offer, *reservation) },
+            Event::Returned { offer, reservation, qty, restock, owe, op } => Entry::Returned {
+                of: which(*offer, *reservation),
+                qty: *qty,
+                restock: *restock,
+                owe: *owe,
+                op: text(op),
+            },
+            Event::Leader { offer, group, reservation } => {
+                Entry::Leader { of: which(*offer, *reservation), group: *group }
+            }
+            Event::Moved { offer, reservation, to } => {
+                Entry::Moved { of: which(*offer, *reservation), to: *to }
+            }
+            Event::GroupFormed { offer, group } => Entry::GroupFormed { offer: *offer, group: *group },
+            Event::GroupFailed { offer, group } => Entry::GroupFailed { offer: *offer, group: *group },
+        }
+    }
+}
+
+impl From<&Accepted<'_>> for Intent {
+    fn from(accepted: &Accepted<'_>) -> Self {
+        Intent {
+            offer: accepted.offer,
+            id: accepted.id.as_str().to_owned(),
+            buyer: accepted.buyer.as_str().to_owned(),
+            qty: accepted.qty,
+            price: accepted.price,
+            status: accepted.status,
+            expires: accepted.expires,
+            seat: accepted.seat,
+            referrer: accepted.referrer.map(|text| text.as_str().to_owned()),
+        }
+    }
+}
+
+impl Intent {
+    fn borrowed(&self) -> Accepted<'_> {
+        Accepted {
+            offer: self.offer,
+            id: stored(&self.id),
+            buyer: stored(&self.buyer),
+            qty: self.qty,
+            price: self.price,
+            status: self.status,
+            expires: self.expires,
+            seat: self.seat,
+            referrer: self.referrer.as_deref().map(stored),
+        }
+    }
+}
+
+fn stored(text: &str) -> Text<'_> {
+    Text::stored(text.as_bytes())
+}
+
+impl Entry {
+    /// What kind of event this is, for counts.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Entry::OfferPut { .. } => "OfferPut",
+            Entry::OfferChanged { .. } => "OfferChanged",
+            Entry::OfferPaused { .. } => "OfferPaused",
+            Entry::OfferResumed { .. } => "OfferResumed",
+            Entry::OfferClosed { .. } => "OfferClosed",
+            Entry::OfferExtended { .. } => "OfferExtended",
+            Entry::PoolAdded { .. } => "PoolAdded",
+            Entry::GroupOpened { .. } => "GroupOpened",
+            Entry::Accepted(_) => "Accepted",
+            Entry::Paid { .. } => "Paid",
+            Entry::Owed { .. } => "Owed",
+            Entry::Released { .. } => "Released",
+            Entry::Refunded { .. } => "Refunded",
+            Entry::Won { .. } => "Won",
+            Entry::Returned { .. } => "Returned",
+            Entry::Leader { .. } => "Leader",
+            Entry::Moved { .. } => "Moved",
+            Entry::GroupFormed { .. } => "GroupFormed",
+            Entry::GroupFailed { .. } => "GroupFailed",
+        }
+    }
+
+    /// Every kind, for the check that each was reached.
+    pub(crate) const KINDS: [&'static str; 19] = [
+        "OfferPut",
+        "OfferChanged",
+        "OfferPaused",
+        "OfferResumed",
+        "OfferClosed",
+        "OfferExtended",
+        "PoolAdded",
+        "GroupOpened",
+        "Accepted",
+        "Paid",
+        "Owed",
+        "Released",
+        "Refunded",
+        "Won",
+        "Returned",
+        "Leader",
+        "Moved",
+        "GroupFormed",
+        "GroupFailed",
+    ];
+
+    fn with_event(&self, hear: impl FnOnce(&Event<'_>)) {
+        match self {
+            Entry::OfferPut { .. }
+            | Entry::OfferChanged { .. }
+            | Entry::OfferPaused { .. }
+            | Entry::OfferResumed { .. }
+            | Entry::OfferClosed { .. }
+            | Entry::OfferExtended { .. }
+            | Entry::PoolAdded { .. } => hear(&self.operator_event()),
+            Entry::GroupOpened { .. } | Entry::GroupFormed { .. } | Entry::GroupFailed { .. } => {
+                hear(&self.group_event());
+            }
+            Entry::Accepted(intent) => hear(&Event::Accepted(intent.borrowed())),
+            _ => hear(&self.reservation_event()),
+        }
+    }
+
+    fn operator_event(&self) -> Event<'_> {
+        match self {
+            Entry::OfferPut { offer, definition, opens } => {
+                Event::OfferPut { offer: stored(offer), definition, opens: *opens }
+            }
+            Entry::OfferChanged { offer, definition, opens } => {
+                Event::OfferChanged { offer: *offer, definition, opens: *opens }
+            }
+            Entry::OfferPaused { offer } => Event::OfferPaused { offer: *offer },
+            Entry::OfferResumed { offer } => Event::OfferResumed { offer: *offer },
+            Entry::OfferClosed { offer, by } => Event::OfferClosed { offer: *offer, by: *by },
+            Entry::OfferExtended { offer, by, op } => {
+                Event::OfferExtended { offer: *offer, by: *by, op: stored(op) }
+            }
+            Entry::PoolAdded { pool, units, op } => {
+                Event::PoolAdded { pool: stored(pool), units: *units, op: stored(op) }
+            }
+            other => unreachable!("{other:?} is no operator's event"),
+        }
+    }
+
+    fn group_event(&self) -> Event<'_> {
+        match *self {
+            Entry::GroupOpened { offer, expires } => Event::GroupOpened { offer, expires },
+            Entry::GroupFormed { offer, group } => Event::GroupFormed { offer, group },
+            Entry::GroupFailed { offer, group } => Event::GroupFailed { offer, group },
+            ref other => unreachable!("{other:?} is no group's event"),
+        }
+    }
+
+    fn reservation_event(&self) -> Event<'_> {
+        let of = self.of().expect("the remaining events speak of a reservation");
+        let Which { offer, reservation } = of;
+        match self {
+            Entry::Paid { amount, reference, status, .. } => Event::Paid {
+                offer,
+                reservation,
+                amount: *amount,
+                reference: stored(reference),
+                status: *status,
+            },
+            Entry::Owed { reference, owe, .. } => {
+                Event::Owed { offer, reservation, reference: stored(reference), owe: *owe }
+            }
+            Entry::Released { cause, reason, .. } => {
+                let reason = reason.as_deref().map(stored);
+                Event::Released { offer, reservation, cause: *cause, reason }
+            }
+            Entry::Refunded { owe, cause, reason, .. } => {
+                let reason = reason.as_deref().map(stored);
+                Event::Refunded { offer, reservation, owe: *owe, cause: *cause, reason }
+            }
+            Entry::Won { .. } => Event::Won { offer, reservation },
+            Entry::Returned { qty, restock, owe, op, .. } => Event::Returned {
+                offer,
+                reservation,
+                qty: *qty,
+                restock: *restock,
+                owe: *owe,
+                op: stored(op),
+            },
+            Entry::Leader { group, .. } => Event::Leader { offer, group: *group, reservation },
+            Entry::Moved { to, .. } => Event::Moved { offer, reservation, to: *to },
+            other => unreachable!("{other:?} speaks of no reservation"),
+        }
+    }
+
+    /// The reservation that the event speaks of, if it exists already.
+    pub(crate) fn of(&self) -> Option<Which> {
+        match *self {
+            Entry::Paid { of, .. }
+            | Entry::Owed { of, .. }
+            | Entry::Released { of, .. }
+            | Entry::Refunded { of, .. }
+            | Entry::Won { of }
+            | Entry::Returned { of, .. }
+            | Entry::Leader { of, .. }
+            | Entry::Moved { of, .. } => Some(of),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Plays a history on the machine and on the twin side by side and compares every answer in full.
+//!
+//! The machine sweeps late and in small slices, the twin settles everything at once: no request may notice. Called by
+//! the twin test and the property tests.
+
+use crate::driver::Driver;
+use crate::history::{Dice, History, Verb, definition};
+use crate::moves::{Move, OFFERS, POOLS, Sent, resolve};
+use crate::names::Name;
+use crate::seen::{Seen, seen};
+use crate::state::Twin;
+use stampede_core::{Request, StateFilter, UnixMs};
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// When every sale begins.
+const START: u64 = 1_000_000;
+
+/// A played sale.
+pub(crate) struct Played {
+    pub(crate) driver: Driver,
+    pub(crate) twin: Twin,
+    /// What the machine answered to every request.
+    pub(crate) answers: Vec<(Request<Name>, Seen)>,
+    sent: Sent,
+    transcript: String,
+    /// The first difference, with both answers.
+    difference: Option<String>,
+}
+
+/// Whether the twin's answers are compared or only its view of the sale is used to choose moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compare {
+    EveryAnswer,
+    Nothing,
+}
+
+/// Plays a history to its end. `Err` holds the transcript up to the first difference or panic.
+pub(crate) fn play(history: &History, compare: Compare) -> Result<Played, String> {
+    let mut played = Played {
+        driver: Driver::new(UnixMs::new(START)),
+        twin: Twin { now: START, ..Twin::default() },
+        answers: Vec::new(),
+        sent: Vec::new(),
+        transcript: String::new(),
+        difference: None,
+    };
+    let done = catch_unwind(AssertUnwindSafe(|| played.run(history, compare)));
+    match done {
+        Ok(()) => match played.difference.take() {
+            None => Ok(played),
+            Some(difference) => Err(format!("{}{difference}", played.transcript)),
+        },
+        Err(panic) => Err(format!("{}PANIC: {}", played.transcript, words(panic.as_ref()))),
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
+}
+
+/// xxh3 of offer, zero, buyer, in percent: the documented formula.
+fn percent(offer: Name, buyer: Name) -> u8 {
+    let mut bytes = offer.as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend_from_slice(buyer.as_bytes());
+    (xxhash_rust::xxh3::xxh3_64(&bytes) % 100) as u8
+}
+
+impl Played {
+    fn run(&mut self, history: &History, compare: Compare) {
+        for (pool, units) in POOLS.into_iter().zip([6, 9]) {
+            self.ask(&Request::PoolAdd { pool, units, op: "o0" }, compare);
+        }
+        for (offer, dice) in OFFERS.into_iter().zip(&history.offers) {
+            let mut definition = definition(dice, START, &POOLS);
+            // A pool is taken from inside its own campaign only.
+            if offer == "solo" && definition.stock.is_none() {
+                (definition.stock, definition.takes) = (Some(4), Vec::new());
+            }
+            self.ask(&Request::OfferPut { offer, definition: Box::new(definition) }, compare);
+        }
+        for &(verb, dice) in &history.moves {
+            self.one_move(verb, dice, compare);
+            if self.difference.is_some() {
+                return;
+            }
+        }
+        self.driver.sweep_all(2);
+        if compare == Compare::EveryAnswer {
+            self.compare_everything();
+        }
+    }
+
+    fn one_move(&mut self, verb: Verb, dice: Dice, compare: Compare) {
+        match resolve(&self.twin, &self.sent, verb, dice) {
+            Move::Ask(request) => {
+                if let Request::Buy(buy) = &request {
+                    self.sent.push(buy.clone());
+                }
+                self.ask(&request, compare);
+            }
+            Move::AdvanceTo(now) => {
+                self.note(&format!("advance {}", now - START));
+                self.twin.settle(now);
+                self.driver.advance_to(UnixMs::new(now));
+            }
+            Move::Sweep(slice) => {
+                let swept = self.driver.sweep(slice);
+                self.note(&format!("sweep {slice} -> {swept:?}"));
+            }
+        }
+    }
+
+    fn note(&mut self, line: &str) {
+        writeln!(self.transcript, "  {line}").expect("a String takes every line");
+    }
+
+    fn ask(&mut self, request: &Request<Name>, compare: Compare) {
+        self.note(&format!("@{} {request:?}", self.driver.now().get() - START));
+        let got = self.ask_machine(request);
+        let wanted = seen(&self.twin.handle(request, self.driver.now().get(), percent));
+        self.note(&format!("    -> {got}"));
+        if got != wanted && compare == Compare::EveryAnswer && self.difference.is_none() {
+            self.difference = Some(format!("DIFFERENCE\n     twin: {wanted}\n  machine: {got}"));
+        }
+        self.answers.push((request.clone(), got));
+    }
+
+    fn ask_machine(&mut self, request: &Request<Name>) -> Seen {
+        if let Request::Reservations { offer, state, count, .. } = request {
+            return self.whole_list(offer, *state, *count);
+        }
+        self.driver.ask(request)
+    }
+
+    /// All pages of a list as one.
+    fn whole_list(&mut self, offer: Name, state: StateFilter, count: u32) -> Seen {
+        let (mut ids, mut details, mut cursor) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let page = self.driver.ask(&Request::Reservations { offer, state, cursor, count });
+            let (Some(id), Some(detail)) = (page.get("ids"), page.get("detail")) else { return page };
+            if !id.is_empty() {
+                assert!(id.split(',').count() <= count as usize, "a page holds more than was asked for");
+                ids.push(id.to_owned());
+                details.push(detail.to_owned());
+            }
+            match page.get("next") {
+                Some(next) => cursor = next.parse().expect("a cursor is a number"),
+                None => break,
+            }
+        }
+        let pairs = vec![("ids", ids.join(",")), ("detail", details.join(" | "))];
+        Seen { status: "RESERVATIONS".to_owned(), pairs }
+    }
+
+    /// Everything that can be asked about the sale at its end.
+    fn compare_everything(&mut self) {
+        let mut requests = vec![Request::OfferList { cursor: 0, count: 100 }];
+        requests.extend(self.twin.pools.keys().map(|&pool| Request::PoolGet { pool }));
+        for offer in &self.twin.offers {
+            let id = offer.id;
+            requests.push(Request::OfferGet { offer: id });
+            requests.push(Request::Groups { offer: id, count: 100 });
+            requests.push(Request::Reservations { offer: id, state: StateFilter::Any, cursor: 0, count: 7 });
+            let groups = offer.groups.iter();
+            requests.extend(groups.map(|group| Request::Group { offer: id, group: group.id }));
+            let buyers = ["ann", "bob", "cy", "dee", "eve", "fay", "0007"];
+            requests.extend(buyers.map(|buyer| Request::Buyer { offer: id, buyer }));
+        }
+        for request in requests {
+            self.ask(&request, Compare::EveryAnswer);
+        }
+        let (got, wanted) = (self.driver.audit(), seen(&self.twin.audit()));
+        if got != wanted && self.difference.is_none() {
+            self.difference = Some(format!("THE AUDITS DIFFER\n     twin: {wanted}\n  machine: {got}"));
+        }
+        if let (Err(error), None) = (self.driver.check_replay(), &self.difference) {
+            self.difference = Some(error);
+        }
+    }
+}
