@@ -193,7 +193,7 @@ fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
     message.strip_prefix(before)?.strip_suffix('`')
 }
 
-/// Serde's description of a value in a reader's words: `string "5"` → `the text "5"`, `integer `5`` → `5`.
+/// Serde's description of a value in a reader's words: a string becomes "the text …", a number stands alone.
 fn plain_value(found: &str) -> String {
     match found {
         "null" => "null".to_owned(),

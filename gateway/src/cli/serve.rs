@@ -1,0 +1,141 @@
+//! `stampede serve`: starts the server, says that it is ready, and stops it in order.
+
+use crate::config::Config;
+use crate::offer_text::{OFFERS_FILE_BYTES_MAX, parse_toml_file};
+use crate::ops::{Health, Ops};
+use crate::server::Server;
+use crate::text_file;
+use anyhow::{Context, anyhow};
+use stampede_core::Offer;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn serve(config: Config) -> anyhow::Result<()> {
+    start_log();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve_until_told(config))
+}
+
+async fn serve_until_told(config: Config) -> anyhow::Result<()> {
+    // Signals first: one that comes during the start must end it in order too.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let offers = config.offers.as_deref().map(read_offers).transpose()?.unwrap_or_default();
+    let running = Running::start(&config, offers).await?;
+    println!("{}", running.ready_line(&config));
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal = name, "stopping");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The server and its HTTP listener.
+struct Running {
+    shared: Arc<Shared>,
+    listen: SocketAddr,
+    ops: Ops,
+}
+
+/// What the HTTP pages ask of the server; empty once it is stopping.
+struct Shared {
+    server: Mutex<Option<Server>>,
+    about: String,
+}
+
+impl Running {
+    async fn start(config: &Config, offers: Vec<(String, Offer)>) -> anyhow::Result<Running> {
+        let server = Server::start(config.clone()).await?;
+        let listen = server.local_addr();
+        if let Err(error) = put_offers(&server, offers).await {
+            server.shutdown().await;
+            return Err(error);
+        }
+        let about = about(config, listen);
+        let shared = Arc::new(Shared { server: Mutex::new(Some(server)), about });
+        match Ops::start(config.ops, Arc::<Shared>::clone(&shared)).await {
+            Ok(ops) => Ok(Running { shared, listen, ops }),
+            Err(error) => {
+                shared.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn ready_line(&self, config: &Config) -> String {
+        format!(
+            "stampede ready on {} (ops {}, shards {}, durability {})",
+            self.listen,
+            self.ops.local_addr(),
+            config.shards,
+            config.durability.name()
+        )
+    }
+
+    /// /healthz answers 503 while the connections are let go, then goes too.
+    async fn stop(self) {
+        self.shared.stop().await;
+        self.ops.stop().await;
+    }
+}
+
+impl Shared {
+    async fn stop(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            server.shutdown().await;
+        }
+    }
+}
+
+impl Health for Shared {
+    fn is_healthy(&self) -> bool {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server.as_ref().is_some_and(Server::is_healthy)
+    }
+
+    fn about(&self) -> String {
+        self.about.clone()
+    }
+}
+
+fn about(config: &Config, listen: SocketAddr) -> String {
+    format!(
+        "stampede {}\nRESP on {listen}\n{} shards, durability {}\nhealth: /healthz\n",
+        env!("CARGO_PKG_VERSION"),
+        config.shards,
+        config.durability.name()
+    )
+}
+
+fn read_offers(path: &Path) -> anyhow::Result<Vec<(String, Offer)>> {
+    let text = text_file::read(path, OFFERS_FILE_BYTES_MAX)?;
+    parse_toml_file(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+async fn put_offers(server: &Server, offers: Vec<(String, Offer)>) -> anyhow::Result<()> {
+    for (id, offer) in offers {
+        let is_new =
+            server.put_offer(&id, offer).await.with_context(|| format!("cannot put the offer {id}"))?;
+        if is_new {
+            tracing::info!(offer = id, "offer put");
+        } else {
+            tracing::info!(offer = id, "offer exists and is left alone");
+        }
+    }
+    Ok(())
+}
+
+/// The log goes to standard error; `RUST_LOG` chooses what, warnings and the server's own lines by default.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,stampede=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
