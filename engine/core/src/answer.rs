@@ -237,7 +237,7 @@ pub struct DemandAnswer {
     pub answers: Vec<DemandLine>,
     /// Units wanted by intents that were new (not repeats).
     pub units_wanted: u64,
-    /// From the opening to the first SOLD_OUT; `None`: not sold out yet.
+    /// From the opening to the first `SOLD_OUT`; `None`: not sold out yet.
     pub sold_out_after_ms: Option<u64>,
     /// Reservations on the waiting list now.
     pub waiting: u64,

@@ -16,7 +16,7 @@ impl State {
         match *event {
             Event::OfferPut { offer, definition, opens } => self.apply_offer_put(offer, definition, opens),
             Event::OfferChanged { offer, definition, opens } => {
-                self.apply_offer_changed(offer, definition, opens)
+                self.apply_offer_changed(offer, definition, opens);
             }
             Event::OfferPaused { offer } => self.offer_mut(offer).is_paused = true,
             Event::OfferResumed { offer } => self.offer_mut(offer).is_paused = false,
@@ -32,7 +32,7 @@ impl State {
                 self.apply_owed(offer, reservation, reference, owe);
             }
             Event::Released { offer, reservation, cause, .. } => {
-                self.apply_released(offer, reservation, cause)
+                self.apply_released(offer, reservation, cause);
             }
             Event::Refunded { offer, reservation, owe, cause, .. } => {
                 self.apply_refunded(offer, reservation, owe, cause);

@@ -67,7 +67,7 @@ impl State {
             for row in offer.reservations.iter() {
                 answer.reservations[row.status.number() as usize] += 1;
             }
-            self.audit_units(offer, &mut uses, &mut findings);
+            State::audit_units(offer, &mut uses, &mut findings);
             findings.expect(self.audit_ids(offer), || {
                 format!("I4: offer {} does not find an id where it lies", offer.id())
             });
@@ -90,7 +90,7 @@ impl State {
     }
 
     /// I2: what the reservations and the reserved empty seats of an offer have, by pool; and the offer's own sums.
-    fn audit_units(&self, offer: &OfferState, uses: &mut [PoolUse], findings: &mut Findings) {
+    fn audit_units(offer: &OfferState, uses: &mut [PoolUse], findings: &mut Findings) {
         let (mut held, mut sold) = (0, 0);
         for row in offer.reservations.iter() {
             match row.status {

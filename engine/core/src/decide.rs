@@ -90,8 +90,8 @@ impl<'r> Verdict<'r> {
         self
     }
 
-    fn late(mut self) -> Self {
-        self.is_late = true;
+    fn late(mut self, is_late: bool) -> Self {
+        self.is_late = is_late;
         self
     }
 

@@ -103,10 +103,10 @@ impl Demand {
         if matches!(seen.outcome, Outcome::Refused(Refusal::SoldOut)) && self.sold_out_at.is_none() {
             self.sold_out_at = Some(seen.now);
         }
-        let second = self.second(seen.now);
         match seen.outcome {
-            Outcome::Accepted(_) | Outcome::Replayed => second.accepted = second.accepted.saturating_add(1),
-            Outcome::Refused(_) => second.refused = second.refused.saturating_add(1),
+            Outcome::Accepted(_) => self.second(seen.now).accepted += 1,
+            Outcome::Refused(_) => self.second(seen.now).refused += 1,
+            Outcome::Replayed => {}
         }
     }
 

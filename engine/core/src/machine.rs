@@ -10,6 +10,7 @@ use crate::answer::{Answer, AuditAnswer};
 use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
 use crate::demand::{DemandBoard, Outcome, Seen};
 use crate::event::{Event, EventId, OfferIndex, Record, Seq, Stamp};
+use crate::offer::Late;
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
 use crate::state::{CampaignIndex, State};
@@ -159,7 +160,8 @@ impl Machine {
         let (offer, at) = self.state.find_reservation(offer, id)?;
         self.bring_up_to_date(offer, at, now, record)?;
         // A late payment may take units again, as a newcomer: after everybody whose time was up before.
-        if self.state.offer(offer).reservations.get(at).status == Status::Released {
+        let retakes = self.state.offer(offer).definition.late == Late::Retake;
+        if retakes && self.state.offer(offer).reservations.get(at).status == Status::Released {
             let campaign = self.state.offer(offer).campaign;
             self.settle_what_is_due(campaign, now, record)?;
         }
@@ -227,18 +229,18 @@ impl Machine {
     /// Lets an operator's decision take effect.
     fn operate(
         &mut self,
-        decided: Result<Operator<'_>, No>,
+        decided: &Result<Operator<'_>, No>,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Answer<Text<'static>> {
         match decided {
             Ok(Operator::Happens(event)) => {
-                self.emit(&event, now, record);
+                self.emit(event, now, record);
                 Answer::Done
             }
             Ok(Operator::Done) => Answer::Done,
             Ok(Operator::DoneBefore) => Answer::DoneBefore,
-            Err(no) => no.into(),
+            Err(no) => (*no).into(),
         }
     }
 

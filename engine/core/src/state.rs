@@ -11,7 +11,7 @@ mod pools;
 mod reservations;
 
 pub(crate) use agenda::{Agenda, Due, DueKind, HoldHead};
-pub(crate) use campaign::{Campaign, CampaignIndex};
+pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Seating};
 pub(crate) use offers::{HoldRun, HoldStep, OfferState};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
@@ -140,11 +140,18 @@ impl State {
     /// Puts a due item on its campaign's agenda, and the campaign on the shard's.
     pub(crate) fn schedule(&mut self, due: Due) {
         let campaign = self.offer(due.offer).campaign;
-        let agenda = &mut self.campaigns[campaign.0].agenda;
-        let is_first = agenda.peek().is_none_or(|first| due < first);
-        agenda.push(due);
-        if is_first {
-            self.agenda.push(due);
+        self.campaigns[campaign.0].agenda.push(due);
+        self.announce(campaign);
+    }
+
+    /// Sees to it that the shard's agenda has an entry no later than the campaign's first.
+    pub(crate) fn announce(&mut self, campaign: CampaignIndex) {
+        let campaign = &mut self.campaigns[campaign.0];
+        if let Some(first) = campaign.agenda.peek()
+            && campaign.announced.is_none_or(|announced| first < announced)
+        {
+            campaign.announced = Some(first);
+            self.agenda.push(first);
         }
     }
 }

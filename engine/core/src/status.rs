@@ -66,6 +66,14 @@ impl Status {
     pub const fn number(self) -> u16 {
         self as u16
     }
+
+    /// Whether the reservation has ended without the units.
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Status::Released | Status::Refunded | Status::Forfeited => true,
+            Status::Waiting | Status::Held | Status::Paid | Status::Won => false,
+        }
+    }
 }
 
 /// How a group stands.

@@ -86,7 +86,7 @@ impl State {
         now: UnixMs,
     ) -> Vec<GroupAnswer<Text<'_>>> {
         let groups = &self.offer(offer).groups;
-        let nearest = groups.joinable.iter().take((count as usize).min(LIST_MAX));
+        let nearest = groups.by_free.iter().take((count as usize).min(LIST_MAX));
         nearest.map(|&(_, _, at)| self.view_group(offer, GroupIndex(at), 0, now)).collect()
     }
 

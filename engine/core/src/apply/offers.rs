@@ -2,7 +2,7 @@
 
 use crate::event::{GroupIndex, OfferIndex, ReservationIndex, Seq};
 use crate::offer::Offer;
-use crate::state::{Due, DueKind, GroupOrigin, HoldRun, OfferState, Pool, PoolTake, State};
+use crate::state::{CampaignBuyers, Due, DueKind, GroupOrigin, HoldRun, OfferState, Pool, PoolTake, State};
 use crate::status::GroupState;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
@@ -39,7 +39,7 @@ impl State {
         if campaign.buyers.is_some() || (earlier.is_none() && campaign.id() == state.id()) {
             return;
         }
-        let buyers = campaign.buyers.insert(Default::default());
+        let buyers = campaign.buyers.insert(CampaignBuyers::default());
         if let Some(earlier) = earlier {
             let earlier = &offers[earlier.0].reservations;
             for buyer in earlier.buyers.iter() {

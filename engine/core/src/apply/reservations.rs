@@ -47,7 +47,7 @@ impl State {
         }
         let is_reserved =
             accepted.seat.is_some_and(|seat| state.is_reserved_by(state.groups.get(seat.group)));
-        self.count_campaign(offer, at, units, true);
+        self.count_in_campaign(offer, at, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
         }
@@ -106,7 +106,7 @@ impl State {
             let group = state.groups.seats[seat].group;
             state.is_reserved_by(state.groups.get(group))
         });
-        self.count_campaign(offer, reservation.0, units, true);
+        self.count_in_campaign(offer, reservation.0, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
         }
@@ -125,7 +125,9 @@ impl State {
         let state = self.offer_mut(offer);
         state.paid += owe;
         state.owed += owe;
-        state.reservations.note(reservation.0, reference, |reference| NoteKind::Owed { reference, owe });
+        let is_late = state.reservations.get(reservation.0).status.is_ended();
+        let note = |reference| NoteKind::Owed { reference, owe, is_late };
+        state.reservations.note(reservation.0, reference, note);
     }
 
     pub(super) fn apply_released(
@@ -178,7 +180,7 @@ impl State {
             let group = state.groups.seats[seat].group;
             state.is_reserved_by(state.groups.get(group))
         });
-        self.count_campaign(offer, reservation.0, units, false);
+        self.count_out_of_campaign(offer, reservation.0, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.release(per_unit * units));
         }
@@ -247,7 +249,7 @@ impl State {
         let buyer_units = &mut state.reservations.buyers[buyer].units;
         *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
         state.units_sold -= units;
-        self.count_campaign(offer, reservation.0, units, false);
+        self.count_out_of_campaign(offer, reservation.0, units);
         self.each_take(offer, |pool, per_unit| match restock {
             Restock::Yes => pool.restock(per_unit * units),
             Restock::No => pool.write_off(per_unit * units),
@@ -261,13 +263,21 @@ impl State {
         self.each_take(offer, |pool, per_unit| pool.sell(per_unit * units));
     }
 
-    /// Counts units for or against the buyer in the campaign, where the campaign keeps counts.
-    fn count_campaign(&mut self, offer: OfferIndex, at: u32, units: u64, is_taken: bool) {
+    /// Counts units of the buyer in the campaign, where the campaign keeps counts.
+    fn count_in_campaign(&mut self, offer: OfferIndex, at: u32, units: u64) {
         let State { campaigns, offers, hashes, .. } = self;
         let state = &offers[offer.0];
         if let Some(buyers) = &mut campaigns[state.campaign.0].buyers {
-            let id = state.reservations.buyer_id(state.reservations.get(at).buyer);
-            if is_taken { buyers.add(hashes, id, units) } else { buyers.remove(hashes, id, units) }
+            buyers.add(hashes, state.reservations.buyer_of(at), units);
+        }
+    }
+
+    /// Takes units of the buyer out of the campaign's count.
+    fn count_out_of_campaign(&mut self, offer: OfferIndex, at: u32, units: u64) {
+        let State { campaigns, offers, hashes, .. } = self;
+        let state = &offers[offer.0];
+        if let Some(buyers) = &mut campaigns[state.campaign.0].buyers {
+            buyers.remove(hashes, state.reservations.buyer_of(at), units);
         }
     }
 

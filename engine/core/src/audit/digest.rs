@@ -40,7 +40,7 @@ impl State {
             }
             for (op, units) in &pool.ops {
                 digest.text(Text::stored(op));
-                digest.number(*units as u64);
+                digest.number(units.cast_unsigned());
             }
         }
         for offer in self.offers.iter() {
@@ -79,7 +79,7 @@ fn digest_reservations(digest: &mut Digest, offer: &OfferState) {
         digest.text(reservations.buyer_id(row.buyer));
         digest.number(u64::from(row.qty) << 32 | u64::from(row.returned));
         digest.money(row.price);
-        digest.number(row.deadline as u64);
+        digest.number(row.deadline.cast_unsigned());
         digest.number(row.event.0);
         digest.number(u64::from(row.status.number()) << 8 | row.cause as u64);
         digest.number(row.seat.map_or(0, |seat| u64::from(seat.get())));
@@ -101,8 +101,8 @@ fn digest_note(digest: &mut Digest, offer: &OfferState, note: NoteKind) {
             digest.number(1);
             digest.text(text(reference));
         }
-        NoteKind::Owed { reference, owe } => {
-            digest.number(2);
+        NoteKind::Owed { reference, owe, is_late } => {
+            digest.number(2 | u64::from(is_late) << 8);
             digest.text(text(reference));
             digest.money(owe);
         }
@@ -126,7 +126,7 @@ fn digest_groups(digest: &mut Digest, offer: &OfferState) {
         let numbers = [
             u64::from(row.first.map_or(0, core::num::NonZeroU32::get)),
             u64::from(row.leader.map_or(0, core::num::NonZeroU32::get)),
-            row.deadline as u64,
+            row.deadline.cast_unsigned(),
             row.event.0,
             u64::from(row.seats) << 32 | u64::from(row.paid),
             u64::from(row.may_join) << 32 | u64::from(row.unsettled),

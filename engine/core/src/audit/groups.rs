@@ -72,9 +72,9 @@ fn audit_orders(offer: &OfferState, at: u32, findings: &mut Findings) {
     let row = &offer.groups.rows[at];
     let is_open = row.state == GroupState::Open;
     let free = offer.group_size().saturating_sub(row.seats);
-    let joinable = offer.groups.joinable.contains(&(free, row.deadline, at));
+    let is_listed = offer.groups.by_free.contains(&(free, row.deadline, at));
     let has_deadline = offer.groups.deadlines.contains(&(row.deadline, at));
-    findings.expect(joinable == (is_open && free > 0) && has_deadline == is_open, || {
+    findings.expect(is_listed == is_open && has_deadline == is_open, || {
         format!("I5: group {at} of offer {} stands in the wrong orders", offer.id())
     });
 }

@@ -3,17 +3,15 @@
 use crate::offer::{Admission, Cohort};
 use crate::request::Buy;
 use crate::text::Text;
-use alloc::boxed::Box;
 use xxhash_rust::xxh3::Xxh3;
 
 impl Admission {
     /// Whether the rule admits this intent.
     pub(super) fn admits(&self, buy: &Buy<Text<'_>>) -> bool {
-        let has =
-            |tag: &Box<str>| buy.tags.is_some_and(|tags| tags.split_tags().any(|own| own == tag.as_bytes()));
-        self.all.iter().all(has)
-            && (self.any.is_empty() || self.any.iter().any(has))
-            && !self.none.iter().any(has)
+        let has = |tag: &str| buy.tags.is_some_and(|tags| tags.split_tags().any(|own| own == tag.as_bytes()));
+        self.all.iter().all(|tag| has(tag))
+            && (self.any.is_empty() || self.any.iter().any(|tag| has(tag)))
+            && !self.none.iter().any(|tag| has(tag))
             && self
                 .code
                 .as_ref()

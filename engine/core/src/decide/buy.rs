@@ -49,7 +49,7 @@ impl State {
         if !offer.definition.admit.admits(buy) {
             return Err(Refusal::NotAdmitted.into());
         }
-        let known = self.known_buyer(offer, buy.buyer, self.hashes.of(buy.buyer));
+        let known = known_buyer(offer, buy.buyer, self.hashes.of(buy.buyer));
         self.check_limits(offer, buy, known.units)?;
         let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
         self.check_stock(offer, seat, buy.qty)?;
@@ -81,17 +81,6 @@ impl State {
             return Ok(Verdict::stands(at, known).replayed());
         };
         Err(Refusal::IdConflict { field }.into())
-    }
-
-    fn known_buyer(&self, offer: &OfferState, buyer: Text<'_>, hash: TextHash) -> Known {
-        let Some(at) = offer.reservations.find_buyer(hash, buyer) else {
-            return Known { units: 0, in_open_group: false };
-        };
-        let row = &offer.reservations.buyers[at];
-        let in_open_group = row
-            .group
-            .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
-        Known { units: row.units, in_open_group }
     }
 
     /// Limits on what the buyer would have, with `own` units on the offer already.
@@ -190,6 +179,17 @@ impl State {
     }
 }
 
+fn known_buyer(offer: &OfferState, buyer: Text<'_>, hash: TextHash) -> Known {
+    let Some(at) = offer.reservations.find_buyer(hash, buyer) else {
+        return Known { units: 0, in_open_group: false };
+    };
+    let row = &offer.reservations.buyers[at];
+    let in_open_group = row
+        .group
+        .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
+    Known { units: row.units, in_open_group }
+}
+
 /// Whether GROUP fits the offer at all; if not, the caller's code has to change.
 fn check_group_argument(offer: &OfferState, buy: &Buy<Text<'_>>) -> Result<(), No> {
     match (buy.group, offer.definition.group()) {
@@ -227,7 +227,7 @@ fn nearest_to_full(offer: &OfferState, now: UnixMs) -> Option<GroupIndex> {
     );
     let mut free = 1;
     loop {
-        let &(found, _, group) = offer.groups.joinable.range((free, earliest, 0)..).next()?;
+        let &(found, _, group) = offer.groups.by_free.range((free, earliest, 0)..).next()?;
         if found == free {
             return Some(GroupIndex(group));
         }
@@ -241,8 +241,8 @@ fn any_min_left(rule: &GroupRule, hold: Millis) -> Millis {
 }
 
 fn is_group_as_sent(offer: &OfferState, known: u32, sent: GroupChoice<Text<'_>>) -> bool {
-    let seat = offer.reservations.get(known).seat.map(|seat| offer.groups.seats[seat.get() - 1].sent);
-    match (seat, sent) {
+    let before = offer.reservations.get(known).seat.map(|seat| offer.groups.seats[seat.get() - 1].sent);
+    match (before, sent) {
         (None, GroupChoice::Alone)
         | (Some(Sent::New), GroupChoice::New)
         | (Some(Sent::Any), GroupChoice::Any) => true,

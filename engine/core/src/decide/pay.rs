@@ -30,10 +30,11 @@ impl State {
     ) -> Result<Verdict<'r>, No> {
         let offer = self.offer(at);
         let row = offer.reservations.get(reservation);
-        let ended = matches!(row.status, Status::Released | Status::Refunded | Status::Forfeited);
-        let lateness = |verdict: Verdict<'r>| if ended { verdict.late() } else { verdict };
-        if let Some(owed) = offer.find_payment(reservation, payment.reference) {
-            return Ok(lateness(Verdict::stands(at, reservation).replayed().owing(owed)));
+        let verdict = Verdict::stands(at, reservation);
+        match offer.find_payment(reservation, payment.reference) {
+            Some(Earlier::TookEffect) => return Ok(verdict.replayed()),
+            Some(Earlier::Owed { owe, is_late }) => return Ok(verdict.replayed().owing(owe).late(is_late)),
+            None => {}
         }
         if offer.reservations.notes(reservation).count() >= NOTES_MAX {
             return Err(Misuse::Full {
@@ -60,12 +61,17 @@ impl State {
             return Ok(Verdict::happens(at, reservation, event));
         }
         let owe = Money { cash: payment.amount.unwrap_or(due.cash), points: due.points };
-        if owe.is_zero() {
-            return Ok(lateness(Verdict::stands(at, reservation)));
+        let mut verdict = verdict.owing(owe).late(row.status.is_ended());
+        if !owe.is_zero() {
+            let reference = payment.reference;
+            verdict.events.push(Event::Owed {
+                offer: at,
+                reservation: ReservationIndex(reservation),
+                reference,
+                owe,
+            });
         }
-        let reference = payment.reference;
-        let event = Event::Owed { offer: at, reservation: ReservationIndex(reservation), reference, owe };
-        Ok(lateness(Verdict::happens(at, reservation, event).owing(owe)))
+        Ok(verdict)
     }
 
     /// Whether a late payment may still take everything that the reservation had: units, limits, seat.
@@ -92,19 +98,28 @@ impl State {
     }
 }
 
+/// What came of a payment that was here before.
+#[derive(Clone, Copy)]
+enum Earlier {
+    TookEffect,
+    Owed { owe: Money, is_late: bool },
+}
+
 impl OfferState {
-    /// Whether a payment of this reference has been here, and what it left owed.
-    fn find_payment(&self, reservation: u32, reference: Text<'_>) -> Option<Money> {
+    /// What came of the payment with this reference, if it was here before.
+    fn find_payment(&self, reservation: u32, reference: Text<'_>) -> Option<Earlier> {
         let mut has_named_payment = false;
         for note in self.reservations.notes(reservation) {
             match note.kind {
-                NoteKind::Owed { reference: known, owe } if self.reservations.text(known) == reference => {
-                    return Some(owe);
+                NoteKind::Owed { reference: known, owe, is_late }
+                    if self.reservations.text(known) == reference =>
+                {
+                    return Some(Earlier::Owed { owe, is_late });
                 }
                 NoteKind::Paid { reference: known } => {
                     has_named_payment = true;
                     if self.reservations.text(known) == reference {
-                        return Some(Money::ZERO);
+                        return Some(Earlier::TookEffect);
                     }
                 }
                 _ => {}
@@ -114,6 +129,6 @@ impl OfferState {
         let row = self.reservations.get(reservation);
         let was_paid =
             matches!(row.status, Status::Paid | Status::Won | Status::Refunded) && !row.price.is_zero();
-        (reference.as_bytes().is_empty() && was_paid && !has_named_payment).then_some(Money::ZERO)
+        (reference.as_bytes().is_empty() && was_paid && !has_named_payment).then_some(Earlier::TookEffect)
     }
 }

@@ -28,7 +28,7 @@ impl State {
             offer.groups.get(offer.groups.seats[seat.get() - 1].group).state == GroupState::Open
         });
         match row.status {
-            Status::Held => self.release(at, reservation, EndCause::Cancelled, None),
+            Status::Held => release(at, reservation, EndCause::Cancelled, None),
             Status::Paid if may_leave && group_is_open => {
                 self.refund(at, reservation, EndCause::Cancelled, None)
             }
@@ -44,7 +44,7 @@ impl State {
         reason: Text<'r>,
     ) -> Verdict<'r> {
         match self.offer(at).reservations.get(reservation).status {
-            Status::Held => self.release(at, reservation, EndCause::Revoked, Some(reason)),
+            Status::Held => release(at, reservation, EndCause::Revoked, Some(reason)),
             Status::Paid | Status::Won => self.refund(at, reservation, EndCause::Revoked, Some(reason)),
             _ => Verdict::stands(at, reservation),
         }
@@ -96,17 +96,6 @@ impl State {
         Ok(Verdict::happens(at, reservation, event).owing(owe))
     }
 
-    fn release<'r>(
-        &self,
-        offer: OfferIndex,
-        reservation: u32,
-        cause: EndCause,
-        reason: Option<Text<'r>>,
-    ) -> Verdict<'r> {
-        let event = Event::Released { offer, reservation: ReservationIndex(reservation), cause, reason };
-        Verdict::happens(offer, reservation, event)
-    }
-
     fn refund<'r>(
         &self,
         offer: OfferIndex,
@@ -118,4 +107,9 @@ impl State {
         let event = Event::Refunded { offer, reservation: ReservationIndex(reservation), owe, cause, reason };
         Verdict::happens(offer, reservation, event).owing(owe)
     }
+}
+
+fn release(offer: OfferIndex, reservation: u32, cause: EndCause, reason: Option<Text<'_>>) -> Verdict<'_> {
+    let event = Event::Released { offer, reservation: ReservationIndex(reservation), cause, reason };
+    Verdict::happens(offer, reservation, event)
 }

@@ -1,6 +1,6 @@
 //! An estimate of how many distinct buyers came, in 2 KiB whatever their number.
 //!
-//! HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, 2007) with 2^11 registers: a standard error of 1.04 / √2048, about
+//! `HyperLogLog` (Flajolet, Fusy, Gandouet, Meunier, 2007) with 2^11 registers: a standard error of 1.04 / √2048, about
 //! 2.3 %. Small counts use linear counting, as the paper advises.
 
 use alloc::boxed::Box;
@@ -28,6 +28,8 @@ impl Sketch {
         *register = rank.max(*register);
     }
 
+    #[expect(clippy::cast_sign_loss, reason = "an estimate is a sum of positive terms")]
+    #[expect(clippy::naive_bytecount, reason = "runs when somebody looks, not per intent")]
     pub(super) fn estimate(&self) -> u64 {
         let count = REGISTERS as f64;
         let sum: f64 = self.registers.iter().map(|&rank| libm::exp2(-f64::from(rank))).sum();

@@ -32,7 +32,7 @@ impl Machine {
             }
             _ => return self.list(request, now, record).unwrap_or_else(Answer::from),
         };
-        self.operate(decided, now, record)
+        self.operate(&decided, now, record)
     }
 
     fn list<'a>(

@@ -31,13 +31,15 @@ impl Machine {
                 return Swept::Done;
             };
             self.state.agenda.pop();
-            let campaign = self.campaign_of(first.offer);
-            // The entry may be outdated: its campaign was swept by a request since.
-            if self.state.campaigns[campaign.0].agenda.peek() == Some(first) {
-                self.sweep_one(campaign, now, record);
-            }
-            if let Some(next) = self.state.campaigns[campaign.0].agenda.peek() {
-                self.state.agenda.push(next);
+            let at = self.campaign_of(first.offer);
+            let campaign = &mut self.state.campaigns[at.0];
+            if campaign.announced == Some(first) {
+                campaign.announced = None;
+                // A request may have swept the campaign since this entry was made.
+                if campaign.agenda.peek() == Some(first) {
+                    self.sweep_one(at, now, record);
+                }
+                self.state.announce(at);
             }
         }
         if self.state.agenda.peek().is_some_and(|due| due.at <= now) { Swept::More } else { Swept::Done }

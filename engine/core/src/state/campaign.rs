@@ -2,7 +2,7 @@
 //!
 //! Pools, limits and waiting lists never cross a campaign, so what is due elsewhere can change no answer here.
 
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Due};
 use crate::event::OfferIndex;
 use crate::store::{Arena, Column, Hashes, Index, TextRef};
 use crate::text::Text;
@@ -20,6 +20,8 @@ pub(crate) struct Campaign {
     /// Units by buyer; kept from the second offer on, since with one offer the offer's own counts say the same.
     pub(crate) buyers: Option<CampaignBuyers>,
     pub(crate) agenda: Agenda,
+    /// The entry that stands for this campaign on the shard's agenda.
+    pub(crate) announced: Option<Due>,
 }
 
 /// Live units by buyer.
@@ -32,7 +34,13 @@ pub(crate) struct CampaignBuyers {
 
 impl Campaign {
     pub(crate) fn new(id: Text<'_>) -> Self {
-        Campaign { id: id.as_bytes().into(), offers: Vec::new(), buyers: None, agenda: Agenda::default() }
+        Campaign {
+            id: id.as_bytes().into(),
+            offers: Vec::new(),
+            buyers: None,
+            agenda: Agenda::default(),
+            announced: None,
+        }
     }
 
     pub(crate) fn id(&self) -> Text<'_> {

@@ -15,8 +15,8 @@ use core::num::NonZeroU32;
 pub(crate) struct Groups {
     pub(crate) rows: Column<Group>,
     pub(crate) seats: Column<Seating>,
-    /// Open groups with a free seat: (free seats, deadline, group).
-    pub(crate) joinable: BTreeSet<(u32, i64, u32)>,
+    /// Open groups, nearest to full first: (free seats, deadline, group).
+    pub(crate) by_free: BTreeSet<(u32, i64, u32)>,
     /// Open groups by deadline: (deadline, group).
     pub(crate) deadlines: BTreeSet<(i64, u32)>,
     /// Open groups that another may take in: (paid seats, group). Kept only where the rule says `merge`.
@@ -103,7 +103,7 @@ impl Groups {
     /// Takes the group out of the orders; call it before a change of its counts.
     pub(crate) fn unlist(&mut self, group: GroupIndex, size: u32) {
         let row = &self.rows[group.0];
-        self.joinable.remove(&(size - row.seats, row.deadline, group.0));
+        self.by_free.remove(&(size - row.seats, row.deadline, group.0));
         self.deadlines.remove(&(row.deadline, group.0));
         self.mergeable.remove(&(row.paid, group.0));
     }
@@ -115,9 +115,7 @@ impl Groups {
         if row.state != GroupState::Open {
             return;
         }
-        if row.seats < size {
-            self.joinable.insert((size - row.seats, row.deadline, group.0));
-        }
+        self.by_free.insert((size - row.seats, row.deadline, group.0));
         self.deadlines.insert((row.deadline, group.0));
         if merges && row.seats > 0 && row.paid == row.seats && row.may_join == row.seats {
             self.mergeable.insert((row.paid, group.0));

@@ -105,11 +105,11 @@ impl OfferState {
 
     /// A stored deadline is the real one less the extensions so far, so that one EXTEND moves all at once.
     pub(crate) fn stored_deadline(&self, deadline: UnixMs) -> i64 {
-        deadline.get() as i64 - self.extended.get() as i64
+        deadline.get().cast_signed() - self.extended.get().cast_signed()
     }
 
     pub(crate) fn real_deadline(&self, stored: i64) -> UnixMs {
-        UnixMs::new((stored + self.extended.get() as i64) as u64)
+        UnixMs::new((stored + self.extended.get().cast_signed()).cast_unsigned())
     }
 
     /// Whether the hold's time is up, swept or not.

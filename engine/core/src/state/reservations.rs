@@ -76,7 +76,7 @@ pub(crate) enum NoteKind {
     /// The payment that took effect. A payment without a reference leaves no note.
     Paid { reference: TextRef },
     /// A payment that is owed back.
-    Owed { reference: TextRef, owe: Money },
+    Owed { reference: TextRef, owe: Money, is_late: bool },
     /// A return.
     Returned { op: TextRef, qty: Units, restock: Restock, owe: Money },
     /// Who brought the buyer.
@@ -121,6 +121,11 @@ impl Reservations {
 
     pub(crate) fn buyer_id(&self, buyer: u32) -> Text<'_> {
         self.texts.get(self.buyers[buyer].id)
+    }
+
+    /// The buyer of a reservation.
+    pub(crate) fn buyer_of(&self, at: u32) -> Text<'_> {
+        self.buyer_id(self.rows[at].buyer)
     }
 
     pub(crate) fn text(&self, at: TextRef) -> Text<'_> {
