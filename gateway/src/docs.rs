@@ -7,7 +7,7 @@ use crate::command::table::{Spec, TABLE};
 use crate::config::KEYS;
 use crate::error_code::ErrorCode;
 use crate::offer_text::field_rows;
-use stampede_core::{Refusal, Status};
+use stampede_engine::core::{Refusal, Status};
 use std::fmt::Write as _;
 
 /// A generated section.

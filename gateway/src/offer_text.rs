@@ -1,7 +1,7 @@
 //! An offer as text: JSON on the wire, TOML in a file, one definition of the fields for both.
 //!
 //! The text is read into [`raw`], which knows the names and kinds of the fields, and turned once into
-//! [`stampede_core::Offer`], whose own check knows the ranges. Fields of ways to sell that this version does not have
+//! [`stampede_engine::core::Offer`], whose own check knows the ranges. Fields of ways to sell that this version does not have
 //! are refused by name, never ignored. Called for OFFER PUT and OFFER GET, for the file of `--offers`, and for
 //! `stampede schema`, `check` and `docs`.
 
@@ -17,7 +17,7 @@ pub use values::parse_duration;
 use crate::field_error::{self, Table};
 use raw::RawOffer;
 use serde_json::Value;
-use stampede_core::{Offer, Text};
+use stampede_engine::core::{Offer, Text};
 
 /// The longest JSON text of one offer, in bytes. The longest definition that the rules allow fits.
 pub const OFFER_BYTES_MAX: usize = 64 * 1_024;

@@ -1,6 +1,6 @@
 //! Offers as text: what is read, what is refused and in which words.
 
-use stampede_core::{
+use stampede_engine::core::{
     Admission, Cohort, GroupRule, HOLD_DEFAULT, Late, Limits, Millis, Money, Offer, Reserve, Settle, Take,
     UnixMs,
 };

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use stampede_core::{
+use stampede_engine::core::{
     Admission, Cohort, GroupRule, Late, Limits, Millis, Money, Offer, PRICE_MAX, Reserve, Settle, Take,
     UnixMs,
 };

@@ -6,7 +6,8 @@ use crate::ops::{Health, Ops};
 use crate::server::Server;
 use crate::text_file;
 use anyhow::{Context, anyhow};
-use stampede_core::Offer;
+use stampede_engine::core::Offer;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,5 +138,6 @@ async fn put_offers(server: &Server, offers: Vec<(String, Offer)>) -> anyhow::Re
 /// The log goes to standard error; `RUST_LOG` chooses what, warnings and the server's own lines by default.
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,stampede=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
 }

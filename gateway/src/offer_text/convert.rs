@@ -7,7 +7,7 @@ use super::raw::{Id, RawAdmission, RawGroup, RawLimit, RawOffer, RawPrice, RawSe
 use super::values::{Duration, Instant};
 use crate::field_error::Table;
 use serde_json::Value;
-use stampede_core::{
+use stampede_engine::core::{
     Admission, Cohort, GroupRule, HOLD_DEFAULT, Limits, Money, Offer, OfferError, Settle, Take, Text,
 };
 

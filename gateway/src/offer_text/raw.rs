@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use stampede_core::{
+use stampede_engine::core::{
     ADMISSION_TAGS_MAX, FREE_BYTES_MAX, GROUP_SIZE_MAX, Late, ORDER_UNITS_MAX, POOL_UNITS_MAX, PRICE_MAX,
     Reserve, TAKES_MAX, TITLE_BYTES_MAX,
 };

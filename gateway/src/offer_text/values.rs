@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::{Serialize, Serializer};
-use stampede_core::{LENGTH_MAX, Late, Millis, Reserve, UnixMs};
+use stampede_engine::core::{LENGTH_MAX, Late, Millis, Reserve, UnixMs};
 use std::borrow::Cow;
 use std::fmt;
 
