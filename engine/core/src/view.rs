@@ -74,7 +74,7 @@ impl State {
             size: offer.group_size(),
             seats: row.seats,
             paid: row.paid,
-            expires: offer.real_deadline(row.deadline),
+            expires: offer.group_deadline(row),
             members: offer.groups.members(at).take(members_max).map(member).collect(),
         }
     }
@@ -205,7 +205,7 @@ fn group_part(offer: &OfferState, at: GroupIndex) -> GroupPart<Text<'_>> {
         group: group_id(offer, at),
         state: row.state,
         seats_left: if row.state == GroupState::Open { offer.group_size() - row.seats } else { 0 },
-        expires: offer.real_deadline(row.deadline),
+        expires: offer.group_deadline(row),
     }
 }
 

@@ -128,9 +128,11 @@ impl State {
         let size = state.group_size();
         state.groups.unlist(group, size);
         let reserves = state.reserves_groups();
+        let deadline = state.group_deadline(state.groups.get(group));
         let row = state.groups.get_mut(group);
         assert!(row.state == GroupState::Open, "I5: a group ends twice");
         row.state = end;
+        row.deadline = deadline.get().cast_signed();
         row.cursor = row.head;
         row.unsettled = row.seats;
         let (empty, unsettled) = (u64::from(size - row.seats), row.unsettled);

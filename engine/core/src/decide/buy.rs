@@ -145,7 +145,7 @@ impl State {
     fn find_open_group(&self, offer: &OfferState, id: Text<'_>, now: UnixMs) -> Result<GroupIndex, No> {
         let group = self.find_group(offer, id).ok_or(Refusal::GroupUnknown)?;
         let row = offer.groups.get(group);
-        if row.state != GroupState::Open || offer.real_deadline(row.deadline) <= now {
+        if row.state != GroupState::Open || offer.group_deadline(row) <= now {
             return Err(Refusal::GroupOver.into());
         }
         if row.seats == offer.group_size() {
@@ -263,7 +263,7 @@ fn accept<'r>(
     let mut events = ArrayVec::new();
     let group = match plan {
         SeatPlan::None => None,
-        SeatPlan::Join(group) => Some((group, offer.real_deadline(offer.groups.get(group).deadline))),
+        SeatPlan::Join(group) => Some((group, offer.group_deadline(offer.groups.get(group)))),
         SeatPlan::Open => {
             let open = definition.group().map_or(Millis::new(0), |rule| rule.open);
             let expires = now.after(open);

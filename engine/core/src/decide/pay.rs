@@ -91,7 +91,7 @@ impl State {
             .group
             .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
         group.state == GroupState::Open
-            && offer.real_deadline(group.deadline) > now
+            && offer.group_deadline(group) > now
             && group.seats < offer.group_size()
             && !sits_elsewhere
             && (offer.is_reserved_by(group) || self.has_stock(offer, u64::from(row.qty)))

@@ -31,7 +31,7 @@ pub(crate) struct Group {
     pub(crate) first: Option<NonZeroU32>,
     /// The leader's seat, as position + 1; `None` when the leader has just left.
     pub(crate) leader: Option<NonZeroU32>,
-    /// The deadline less the offer's extensions so far.
+    /// The deadline less the offer's extensions so far while the group is open; the deadline itself afterwards.
     pub(crate) deadline: i64,
     /// The event that opened it.
     pub(crate) event: Seq,

@@ -112,6 +112,14 @@ impl OfferState {
         UnixMs::new((stored + self.extended.get().cast_signed()).cast_unsigned())
     }
 
+    /// A group's deadline: it moves while the group is open, and stays once it is over.
+    pub(crate) fn group_deadline(&self, group: &Group) -> UnixMs {
+        match group.state {
+            GroupState::Open => self.real_deadline(group.deadline),
+            _ => UnixMs::new(group.deadline.cast_unsigned()),
+        }
+    }
+
     /// Whether the hold's time is up, swept or not.
     pub(crate) fn is_overdue(&self, reservation: &Reservation, now: UnixMs) -> bool {
         self.real_deadline(reservation.deadline) <= now
