@@ -7,9 +7,9 @@ use crate::answer::{
     OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
 use crate::event::{GroupIndex, OfferIndex};
-use crate::money::Money;
+use crate::money::{Money, Units};
 use crate::request::StateFilter;
-use crate::state::{OfferState, PoolIndex, State};
+use crate::state::{OfferState, PoolIndex, Reservation, State};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::UnixMs;
@@ -34,7 +34,7 @@ impl State {
             status,
             id: offer.reservations.id(at),
             buyer: offer.reservations.buyer_id(row.buyer),
-            qty: if status == Status::Won { row.qty - row.returned } else { row.qty },
+            qty: shown_qty(row, status),
             price: row.price,
             amount: row.price.times(row.qty),
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
@@ -60,11 +60,12 @@ impl State {
         let buyer_of = |at: u32| reservations.buyer_id(reservations.get(at).buyer);
         let member = |seat| {
             let at = reservation_of(seat);
+            let status = effective_status(offer, at, now);
             MemberAnswer {
                 buyer: buyer_of(at),
                 id: reservations.id(at),
-                status: effective_status(offer, at, now),
-                qty: reservations.get(at).qty,
+                status,
+                qty: shown_qty(reservations.get(at), status),
             }
         };
         GroupAnswer {
@@ -178,6 +179,11 @@ impl State {
         }
         Page { next: (at < len).then_some(at), entries }
     }
+}
+
+/// The units that an answer names: what is left of a won one, what was bought of any other.
+fn shown_qty(row: &Reservation, status: Status) -> Units {
+    if status == Status::Won { row.qty - row.returned } else { row.qty }
 }
 
 /// The status that counts at `now`: an unswept deadline and a running settlement show as over.

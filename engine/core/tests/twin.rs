@@ -26,6 +26,7 @@ mod operate;
 #[path = "twin/pay.rs"]
 mod pay;
 #[path = "twin/play.rs"]
+#[allow(dead_code, reason = "the property tests do not compare answers")]
 mod play;
 #[path = "twin/reach.rs"]
 mod reach;

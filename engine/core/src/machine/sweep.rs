@@ -184,17 +184,15 @@ impl Machine {
     }
 
     fn judge(&mut self, offer: OfferIndex, group: GroupIndex, now: UnixMs, record: &mut impl Record) {
+        if let Some(leader) = self.state.decide_leader(offer, group) {
+            self.emit(&leader, now, record);
+        }
         if self.state.offer(offer).merges() && self.state.offer(offer).groups.get(group).paid > 0 {
             for event in self.state.decide_merge(offer, group) {
                 self.emit(&event, now, record);
             }
         }
         let end = self.state.decide_group_end(offer, group);
-        if matches!(end, Event::GroupFormed { .. })
-            && let Some(leader) = self.state.decide_leader(offer, group)
-        {
-            self.emit(&leader, now, record);
-        }
         self.emit(&end, now, record);
         self.settle_some(offer, group, now, record);
     }

@@ -224,7 +224,8 @@ impl TwinOffer {
             Place::Opens => {
                 let expires = now + rule.open.get();
                 let (id, state) = (buy.id, GroupState::Open);
-                self.groups.push(Group { turn, id, state, expires, leader: Some(index) });
+                let leader = Some(index);
+                self.groups.push(Group { turn, id, state, expires, leader, ended_with: Vec::new() });
                 self.groups.len() - 1
             }
         };

@@ -114,6 +114,7 @@ impl TwinOffer {
     }
 
     pub(crate) fn form(&mut self, group: usize) {
+        self.groups[group].ended_with = self.members(group);
         for index in self.members(group) {
             assert_eq!(self.reservations[index].status, Status::Paid, "only paid seats are left");
             self.reservations[index].status = Status::Won;
@@ -124,10 +125,9 @@ impl TwinOffer {
     fn fail(&mut self, group: usize) {
         let members = self.members(group);
         self.groups[group].state = GroupState::Failed;
-        self.groups[group].leader = None;
+        self.groups[group].ended_with.clone_from(&members);
         for index in members {
-            let paid = self.reservations[index].status == Status::Paid;
-            self.end(index, if paid { Status::Refunded } else { Status::Released });
+            self.end(index, Status::Refunded);
         }
     }
 

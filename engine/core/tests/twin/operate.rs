@@ -81,7 +81,8 @@ impl Twin {
             ("late", is_open && old.late != rule.late),
             ("settle", is_open && old.settle != rule.settle),
         ];
-        if let Some((field, _)) = frozen.into_iter().find(|(_, frozen)| *frozen) {
+        self.frozen = frozen.into_iter().filter(|(_, frozen)| *frozen).map(|(field, _)| field).collect();
+        if let Some(field) = self.frozen.first() {
             return Err(Misuse::OfferFrozen { field });
         }
         let offer = &mut self.offers[number];
@@ -121,6 +122,7 @@ impl Twin {
         held.for_each(|entry| entry.deadline += by);
         for group in 0..offer.groups.len() {
             if offer.is_open(group) {
+                // MASK3
                 offer.groups[group].expires += by;
             }
         }

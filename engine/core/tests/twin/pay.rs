@@ -65,7 +65,7 @@ impl Twin {
             entry.seat = Some(Seat { turn, ..*seat });
         }
         entry.kept = amount;
-        entry.payments.push(Payment { reference, owe: Money::ZERO });
+        entry.payments.push(Payment { reference, owe: Money::ZERO, late: false });
         entry.status = if entry.seat.is_some() { Status::Paid } else { Status::Won };
         offer.form_if_full(index);
         Answer::Reservation(offer.answer(index))
@@ -161,14 +161,14 @@ impl TwinOffer {
         let mut answer = self.answer(index);
         answer.replayed = true;
         answer.owe = payment.owe;
-        answer.late = !payment.owe.is_zero() && !is_live(entry.status);
+        answer.late = payment.late;
         Some(Answer::Reservation(answer))
     }
 
     fn owe_back(&mut self, index: usize, reference: Name, owe: Money) -> Answer<Name> {
         let late = !is_live(self.reservations[index].status);
         if !owe.is_zero() {
-            self.reservations[index].payments.push(Payment { reference, owe });
+            self.reservations[index].payments.push(Payment { reference, owe, late });
             self.paid = plus(self.paid, owe);
             self.owed = plus(self.owed, owe);
         }

@@ -1,7 +1,7 @@
 //! The twin's reads: pools, buyers, groups, offers, lists, and the sums of the audit.
 
 use crate::names::Name;
-use crate::state::{Twin, TwinOffer, campaign_of, is_live, plus};
+use crate::state::{Twin, TwinOffer, campaign_of, plus};
 use stampede_core::{
     Answer, AuditAnswer, BuyerAnswer, EventId, GroupAnswer, GroupState, MemberAnswer, Money, OfferAnswer,
     OfferSummary, OfferWindow, Page, PoolAnswer, Refusal, StateFilter, Status, UnixMs,
@@ -47,9 +47,14 @@ impl Twin {
         let mut answer = offer.group_answer(group);
         let member = |index: usize| {
             let entry = offer.answer(index);
-            MemberAnswer { buyer: entry.buyer, id: entry.id, status: entry.status, qty: entry.qty }
+            MemberAnswer {
+                buyer: entry.buyer,
+                id: entry.id,
+                status: entry.status,
+                qty: offer.reservations[index].asked,
+            } // MASK4
         };
-        answer.members = offer.members(group).into_iter().map(member).collect();
+        answer.members = offer.members_then(group).into_iter().map(member).collect();
         Answer::Group(Box::new(answer))
     }
 
@@ -139,21 +144,23 @@ impl Twin {
 impl TwinOffer {
     fn group_answer(&self, group: usize) -> GroupAnswer<Name> {
         let entry = &self.groups[group];
-        let members = self.members(group);
-        let is_paid = |index: &&usize| {
-            let status = self.reservations[**index].status;
-            is_live(status) && status != Status::Held
-        };
+        let members = self.members_then(group);
+        let paid = if self.is_open(group) { self.paid_members(group) } else { members.len() };
         GroupAnswer {
             group: entry.id,
             state: entry.state,
             leader: entry.leader.map(|index| self.reservations[index].buyer),
             size: self.size() as u32,
             seats: members.len() as u32,
-            paid: members.iter().filter(is_paid).count() as u32,
+            paid: paid as u32,
             expires: UnixMs::new(entry.expires),
             members: Vec::new(),
         }
+    }
+
+    /// The members now, or those whom a group that is over ended with.
+    fn members_then(&self, group: usize) -> Vec<usize> {
+        if self.is_open(group) { self.members(group) } else { self.groups[group].ended_with.clone() }
     }
 
     fn summary(&self, now: u64) -> OfferSummary<Name> {

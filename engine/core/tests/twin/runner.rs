@@ -4,7 +4,6 @@
 
 use crate::history::{History, histories};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
 /// A number from the environment, or else this one.
@@ -29,37 +28,39 @@ pub(crate) fn for_all(test: &str, file: &str, cases: u64, check: impl Fn(&Histor
         ..Config::default()
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let quiet = quiet_panics();
-    let passed = Cell::new(0_u64);
-    let outcome = runner.run(&histories(), |history| {
-        check(&history).map_err(TestCaseError::fail)?;
-        passed.set(passed.get() + 1);
-        Ok(())
+    // While a failure is shrunk the machine may panic thousands of times; the last one is in the failure's own words.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = runner.run(&histories(), |history| check(&history).map_err(TestCaseError::fail));
+    let shrunk = outcome.map_err(|error| match error {
+        TestError::Fail(_, history) => without_needless_moves(history, &check),
+        TestError::Abort(reason) => (0, format!("aborted: {reason}")),
     });
-    drop(quiet);
+    std::panic::set_hook(hook);
     let again =
         format!("TWIN_SEED={seed} TWIN_CASES={cases} cargo test -p stampede-core --test {file} {test}");
-    match outcome {
-        Ok(()) => println!("{test}: {} histories passed", passed.get()),
-        Err(TestError::Fail(reason, history)) => {
-            let moves = history.moves.len();
-            panic!("shrunk to {moves} moves:\n{reason}\nseed {seed}; to repeat:\n  {again}");
-        }
-        Err(TestError::Abort(reason)) => panic!("aborted: {reason}; to repeat:\n  {again}"),
+    if let Err((moves, reason)) = shrunk {
+        panic!("shrunk to {moves} moves:\n{reason}\nseed {seed}; to repeat:\n  {again}");
     }
 }
 
-/// While a failure is shrunk, the machine may panic thousands of times: only the last one matters, and it is in the
-/// failure's own words.
-struct Quiet;
-
-fn quiet_panics() -> Quiet {
-    std::panic::set_hook(Box::new(|_| {}));
-    Quiet
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        let _ = std::panic::take_hook();
+/// Leaves out every move without which the history still fails. Returns how many are left, and why it fails.
+fn without_needless_moves(
+    mut history: History,
+    check: &impl Fn(&History) -> Result<(), String>,
+) -> (usize, String) {
+    let mut reason = check(&history).err().unwrap_or_else(|| "it passes when played again".to_owned());
+    loop {
+        let before = history.moves.len();
+        for index in (0..before).rev() {
+            let mut shorter = history.clone();
+            shorter.moves.remove(index);
+            if let Err(words) = check(&shorter) {
+                (history, reason) = (shorter, words);
+            }
+        }
+        if history.moves.len() == before {
+            return (before, reason);
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Twin {
     pub(crate) pools: BTreeMap<Name, TwinPool>,
     /// Counts acceptances, openings and sittings down: what came earlier has the lower number.
     pub(crate) turn: u64,
+    /// The fields that the last OFFER PUT must not change but did: an answer names any of them.
+    pub(crate) frozen: Vec<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +82,7 @@ pub(crate) struct Seat {
 pub(crate) struct Payment {
     pub(crate) reference: Name,
     pub(crate) owe: Money,
+    pub(crate) late: bool,
 }
 
 #[derive(Debug)]
@@ -98,6 +101,8 @@ pub(crate) struct Group {
     pub(crate) expires: u64,
     /// Index of the leader's reservation.
     pub(crate) leader: Option<usize>,
+    /// Who sat in it, paid, when it formed or failed; empty before, and where nobody was left.
+    pub(crate) ended_with: Vec<usize>,
 }
 
 pub(crate) fn is_live(status: Status) -> bool {
