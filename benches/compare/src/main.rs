@@ -43,23 +43,33 @@ use crate::stub::answer::{Answer, from_hex};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use std::fs;
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a client that is cut off by an interruption may take to notice.
 const WIND_DOWN_MAX: Duration = Duration::from_secs(2);
 
-fn main() -> Result<()> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stampede-compare: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        match options.role {
-            Some(Role::Stub { listen, ref answer, ref id }) => {
-                stub::serve(listen, Answer::from_sample(&from_hex(answer)?, id)?).await
+        match &options.role {
+            Some(Role::Stub { listen, answer, id }) => {
+                stub::serve(*listen, Answer::from_sample(&from_hex(answer)?, id)?).await
             }
             // Whichever ends first drops the other, and with it every server that runs.
             None => tokio::select! {
-                result = compare(&options) => result,
+                result = compare(options) => result,
                 result = interruption() => result,
             },
         }
