@@ -98,7 +98,7 @@ impl State {
     /// Keeps one agenda entry for the earliest deadline of the offer's open groups.
     pub(crate) fn schedule_groups(&mut self, offer: OfferIndex) {
         let state = self.offer_mut(offer);
-        let Some(&(deadline, group)) = state.groups.deadlines.first() else { return };
+        let Some(&(deadline, _, group)) = state.groups.deadlines.first() else { return };
         let at = state.real_deadline(deadline);
         if state.groups_due.is_none_or(|due| at < due) {
             state.groups_due = Some(at);

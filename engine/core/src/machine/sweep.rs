@@ -156,19 +156,18 @@ impl Machine {
         }
     }
 
-    /// The earliest group deadline of an offer: unpaid members end, then later groups may move in, then the group
-    /// forms or fails.
+    /// The earliest group deadline of an offer: unpaid members of all groups of that instant end, then group after
+    /// group takes in later ones, forms or fails.
     fn sweep_group(&mut self, offer: OfferIndex, now: UnixMs, record: &mut impl Record) {
         let state = self.state.offer_mut(offer);
         state.groups_due = None;
-        let Some(&(deadline, group)) = state.groups.deadlines.first() else { return };
+        let Some(&(deadline, is_paid, group)) = state.groups.deadlines.first() else { return };
         let group = GroupIndex(group);
         if state.real_deadline(deadline) <= now {
-            let row = state.groups.get(group);
-            if row.paid < row.seats {
-                self.end_holds_of(offer, group, now, record);
-            } else {
+            if is_paid {
                 self.judge(offer, group, now, record);
+            } else {
+                self.end_holds_of(offer, group, now, record);
             }
         }
         self.state.schedule_groups(offer);

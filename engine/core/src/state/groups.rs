@@ -17,8 +17,9 @@ pub(crate) struct Groups {
     pub(crate) seats: Column<Seating>,
     /// Open groups, nearest to full first: (free seats, deadline, group).
     pub(crate) by_free: BTreeSet<(u32, i64, u32)>,
-    /// Open groups by deadline: (deadline, group).
-    pub(crate) deadlines: BTreeSet<(i64, u32)>,
+    /// Open groups by deadline: (deadline, whether every seat is paid, group). At one instant holds end before any group
+    /// is judged, so that a merge finds no seat held that is over: groups with unpaid seats come first.
+    pub(crate) deadlines: BTreeSet<(i64, bool, u32)>,
     /// Open groups that another may take in: (paid seats, group). Kept only where the rule says `merge`.
     pub(crate) mergeable: BTreeSet<(u32, u32)>,
     pub(crate) formed: u64,
@@ -74,6 +75,13 @@ pub(crate) struct GroupOrigin {
     pub(crate) event: Seq,
 }
 
+impl Group {
+    /// Its place in the order of deadlines.
+    pub(crate) fn due(&self, group: GroupIndex) -> (i64, bool, u32) {
+        (self.deadline, self.paid == self.seats, group.0)
+    }
+}
+
 impl Groups {
     pub(crate) fn open(&mut self, origin: GroupOrigin) -> GroupIndex {
         GroupIndex(self.rows.push(Group {
@@ -104,7 +112,7 @@ impl Groups {
     pub(crate) fn unlist(&mut self, group: GroupIndex, size: u32) {
         let row = &self.rows[group.0];
         self.by_free.remove(&(size - row.seats, row.deadline, group.0));
-        self.deadlines.remove(&(row.deadline, group.0));
+        self.deadlines.remove(&row.due(group));
         self.mergeable.remove(&(row.paid, group.0));
     }
 
@@ -116,7 +124,7 @@ impl Groups {
             return;
         }
         self.by_free.insert((size - row.seats, row.deadline, group.0));
-        self.deadlines.insert((row.deadline, group.0));
+        self.deadlines.insert(row.due(group));
         if merges && row.seats > 0 && row.paid == row.seats && row.may_join == row.seats {
             self.mergeable.insert((row.paid, group.0));
         }

@@ -50,27 +50,27 @@ pub(crate) enum Verb {
 
 /// How often each verb comes, out of their sum.
 const WEIGHTS: [(u32, Verb); 23] = [
-    (52, Verb::Buy),
-    (8, Verb::BuyAgain),
-    (38, Verb::Pay),
-    (6, Verb::Cancel),
-    (7, Verb::Return),
-    (3, Verb::Revoke),
-    (2, Verb::Extend),
+    (130, Verb::Buy),
+    (14, Verb::BuyAgain),
+    (120, Verb::Pay),
+    (11, Verb::Cancel),
+    (14, Verb::Return),
+    (5, Verb::Revoke),
+    (4, Verb::Extend),
     (1, Verb::Pause),
-    (3, Verb::Resume),
+    (6, Verb::Resume),
     (1, Verb::Close),
-    (4, Verb::AddUnits),
-    (3, Verb::ChangeOffer),
-    (2, Verb::NewOffer),
-    (24, Verb::Advance),
-    (8, Verb::Sweep),
-    (3, Verb::Show),
-    (2, Verb::LookAtBuyer),
-    (3, Verb::LookAtGroup),
-    (2, Verb::ListGroups),
-    (3, Verb::LookAtPool),
-    (2, Verb::LookAtOffer),
+    (8, Verb::AddUnits),
+    (5, Verb::ChangeOffer),
+    (4, Verb::NewOffer),
+    (45, Verb::Advance),
+    (14, Verb::Sweep),
+    (5, Verb::Show),
+    (3, Verb::LookAtBuyer),
+    (5, Verb::LookAtGroup),
+    (3, Verb::ListGroups),
+    (4, Verb::LookAtPool),
+    (3, Verb::LookAtOffer),
     (1, Verb::ListOffers),
     (1, Verb::ListReservations),
 ];
@@ -96,7 +96,7 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
     let cash = pick(d(0), &[100, 199, 1_990, 7, 0]);
     let points = pick(d(1), &[0, 0, 0, 13]);
     let price = Money { cash, points };
-    let mut offer = Offer::with_stock(price, pick(d(2), &[2, 3, 5, 8, 1, 13]));
+    let mut offer = Offer::with_stock(price, pick(d(2), &[4, 6, 9, 14, 2, 30]));
     if d(3) % 3 == 0 {
         offer.stock = None;
         offer.takes = vec![Take { pool: pools[0].into(), units: pick(d(3) / 3, &[1, 1, 2]) }];
@@ -106,12 +106,13 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
     }
     offer.hold = Millis::new(pick(d(4), &[20, 50, 100, 300]));
     offer.late = pick(d(5), &[Late::Refund, Late::Retake, Late::Retake]);
-    offer.opens = pick(d(6), &[None, None, None, Some(now), Some(now + 40)]).map(UnixMs::new);
-    offer.closes = pick(d(7), &[None, None, None, Some(now + 150), Some(now + 400)]).map(UnixMs::new);
+    offer.opens = pick(d(6), &[None, None, None, None, None, Some(now), Some(now + 40)]).map(UnixMs::new);
+    offer.closes =
+        pick(d(7), &[None, None, None, None, None, Some(now + 150), Some(now + 400)]).map(UnixMs::new);
     offer.limit = Limits {
         order: pick(d(8), &[None, None, Some(2), Some(1)]),
-        buyer: pick(d(9), &[None, None, Some(2), Some(3), Some(1)]),
-        campaign: pick(d(10), &[None, None, None, Some(3), Some(5)]),
+        buyer: pick(d(9), &[None, None, None, Some(3), Some(4), Some(1)]),
+        campaign: pick(d(10), &[None, None, None, None, Some(3), Some(6)]),
     };
     offer.admit = admission(d(11), d(12));
     if d(13) % 3 != 0 {
@@ -126,13 +127,13 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
 }
 
 fn group_rule(dice: &OfferDice) -> GroupRule {
-    let size = pick(dice[15], &[2, 3, 4]);
+    let size = pick(dice[15], &[2, 3, 2, 4, 3]);
     let open = pick(dice[16], &[100, 60, 200]);
-    let with_min = dice[15] / 3 % 4 == 0;
+    let with_min = dice[15] / 5 % 4 == 0;
     GroupRule {
         size,
         open: Millis::new(open),
-        min: with_min.then_some(pick(dice[15] / 12, &[2, 1, size])),
+        min: with_min.then_some(pick(dice[15] / 20, &[2, 1, size])),
         join: (dice[17] % 4 == 0).then(|| admission(dice[17], dice[18])),
         merge: dice[18] % 2 == 0,
         leave: dice[18] / 2 % 2 == 0,
@@ -144,7 +145,7 @@ fn group_rule(dice: &OfferDice) -> GroupRule {
 fn admission(kind: u8, more: u8) -> Admission {
     let tags = |text: &str| vec![Box::from(text)];
     let mut rule = Admission::default();
-    match kind / 4 % 10 {
+    match kind / 4 % 20 {
         0 => rule.all = tags("new"),
         1 => rule.any = vec!["new".into(), "vip".into()],
         2 => rule.none = tags("vip"),

@@ -12,6 +12,9 @@ pub(crate) const POOLS: [Name; 2] = ["{c}p", "{c}q"];
 /// Offers put at the beginning; three share a campaign.
 pub(crate) const OFFERS: [Name; 4] = ["{c}a", "solo", "{c}b", "{c}c"];
 
+/// Few enough to meet each other, many enough to fill groups.
+pub(crate) const BUYERS: [Name; 10] = ["ann", "bob", "cy", "dee", "eve", "fay", "0007", "gus", "hal", "ivy"];
+
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Move {
@@ -36,15 +39,15 @@ pub(crate) fn resolve(twin: &Twin, sent: &Sent, verb: Verb, dice: Dice) -> Move 
         Verb::Extend => Request::OfferExtend {
             offer,
             by: Millis::new(pick(dice[1], &[10, 25, 25])),
-            op: pick(dice[2], &["x1", "x2", "x3", "x4"]),
+            op: pick(dice[2], &["x1", "x2"]),
         },
         Verb::Pause => Request::OfferPause { offer },
         Verb::Resume => Request::OfferResume { offer },
         Verb::Close => Request::OfferClose { offer },
         Verb::AddUnits => Request::PoolAdd {
             pool: some_pool(twin, dice[1]),
-            units: pick(dice[2], &[1, 2, 3, -1, -2, 0, -9]),
-            op: pick(dice[3], &["o1", "o2", "o3", "o4", "o5", "o6"]),
+            units: pick(dice[2], &[2, 5, 3, -1, -2, 0, -9]),
+            op: pick(dice[3], &["o1", "o2", "o3"]),
         },
         Verb::ChangeOffer => change_offer(twin, offer, dice),
         Verb::NewOffer => new_offer(twin, dice),
@@ -72,25 +75,26 @@ fn some_offer(twin: &Twin, die: u8) -> Name {
 }
 
 fn some_buyer(die: u8) -> Name {
-    pick(die, &["ann", "bob", "cy", "dee", "eve", "fay", "0007"])
+    pick(die, &BUYERS)
 }
 
 fn some_pool(twin: &Twin, die: u8) -> Name {
     let pools: Vec<Name> = twin.pools.keys().copied().collect();
-    if die > 245 || pools.is_empty() { "{c}nowhere" } else { pick(die, &pools) }
+    if die > 225 || pools.is_empty() { "{c}nowhere" } else { pick(die, &pools) }
 }
 
 fn some_group(twin: &Twin, offer: Name, die: u8) -> Name {
     let Some(number) = twin.offer(offer) else { return "g" };
     let groups = &twin.offers[number].groups;
     // The newest are the ones still open.
-    let newest: Vec<Name> = groups.iter().rev().take(6).map(|group| group.id).collect();
+    let newest: Vec<Name> = groups.iter().rev().take(4).map(|group| group.id).collect();
     if die > 250 || newest.is_empty() { "nobody" } else { pick(die, &newest) }
 }
 
 fn some_reservation(twin: &Twin, offer: Name, die: u8) -> Name {
     let Some(number) = twin.offer(offer) else { return "r" };
-    let ids: Vec<Name> = twin.offers[number].reservations.iter().rev().map(|entry| entry.id).collect();
+    let entries = &twin.offers[number].reservations;
+    let ids: Vec<Name> = entries.iter().rev().map(|entry| entry.id).collect();
     if die > 250 || ids.is_empty() {
         return "nothing";
     }
@@ -105,7 +109,7 @@ fn buy(twin: &Twin, offer: Name, dice: Dice) -> Buy<Name> {
     let group = match (is_group, dice[3] % 16) {
         (false, 15) | (true, 0..=4) => GroupChoice::New,
         (false, _) | (true, 15) => GroupChoice::Alone,
-        (true, 5..=9) => GroupChoice::Any,
+        (true, 5..=8) => GroupChoice::Any,
         (true, _) => GroupChoice::Join(some_group(twin, offer, dice[4])),
     };
     Buy {
@@ -140,15 +144,33 @@ fn buy_again(twin: &Twin, sent: &Sent, offer: Name, dice: Dice) -> Buy<Name> {
 /// To an instant at which something happens, or one millisecond beside it, or a small step.
 fn later(twin: &Twin, dice: Dice) -> u64 {
     let ahead: Vec<u64> = twin.instants().into_iter().filter(|at| *at > twin.now).take(5).collect();
-    if ahead.is_empty() || dice[0] % 4 == 0 {
-        return twin.now + u64::from(dice[1] % 16);
+    if ahead.is_empty() || dice[0] % 2 == 0 {
+        return twin.now + u64::from(dice[1] % 12);
     }
     let at = ahead[(usize::from(dice[1]) % 8) % ahead.len()];
     (at + u64::from(dice[2] % 3)).saturating_sub(1).max(twin.now)
 }
 
+/// A reservation in the state that the verb needs, or any.
+fn fitting_reservation(twin: &Twin, verb: Verb, offer: Name, dice: Dice) -> Name {
+    let fitting = match verb {
+        Verb::Pay => Status::Held,
+        Verb::Return => Status::Won,
+        _ => Status::Paid,
+    };
+    let ids: Vec<Name> = twin.offer(offer).map_or_else(Vec::new, |number| {
+        let entries = twin.offers[number].reservations.iter().filter(|entry| entry.status == fitting);
+        entries.map(|entry| entry.id).collect()
+    });
+    if dice[5] % 3 == 0 || ids.is_empty() {
+        some_reservation(twin, offer, dice[1])
+    } else {
+        pick(dice[1], &ids)
+    }
+}
+
 fn on_reservation(twin: &Twin, verb: Verb, offer: Name, dice: Dice) -> Request<Name> {
-    let id = some_reservation(twin, offer, dice[1]);
+    let id = fitting_reservation(twin, verb, offer, dice);
     match verb {
         Verb::Pay => {
             let entry = twin
@@ -156,7 +178,8 @@ fn on_reservation(twin: &Twin, verb: Verb, offer: Name, dice: Dice) -> Request<N
                 .map(|number| &twin.offers[number])
                 .and_then(|offer| offer.find(id).map(|index| &offer.reservations[index]));
             let due = entry.map_or(0, |entry| times(entry.price, entry.asked).cash);
-            let amount = pick(dice[2], &[None, None, None, Some(due), Some(due), Some(due + 1)]);
+            let amount =
+                pick(dice[2], &[None, None, None, None, Some(due), Some(due), Some(due), Some(due + 1)]);
             let reference = pick(dice[3], &[None, Some("p1"), Some("p2")]);
             Request::Pay { offer, id, amount, reference }
         }

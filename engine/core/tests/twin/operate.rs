@@ -122,7 +122,6 @@ impl Twin {
         held.for_each(|entry| entry.deadline += by);
         for group in 0..offer.groups.len() {
             if offer.is_open(group) {
-                // MASK3
                 offer.groups[group].expires += by;
             }
         }

@@ -5,7 +5,7 @@
 
 use crate::driver::Driver;
 use crate::history::{Dice, History, Verb, definition};
-use crate::moves::{Move, OFFERS, POOLS, Sent, resolve};
+use crate::moves::{BUYERS, Move, OFFERS, POOLS, Sent, resolve};
 use crate::names::Name;
 use crate::seen::{Seen, seen};
 use crate::state::Twin;
@@ -71,7 +71,7 @@ fn percent(offer: Name, buyer: Name) -> u8 {
 
 impl Played {
     fn run(&mut self, history: &History, compare: Compare) {
-        for (pool, units) in POOLS.into_iter().zip([6, 9]) {
+        for (pool, units) in POOLS.into_iter().zip([16, 30]) {
             self.ask(&Request::PoolAdd { pool, units, op: "o0" }, compare);
         }
         for (offer, dice) in OFFERS.into_iter().zip(&history.offers) {
@@ -178,8 +178,7 @@ impl Played {
             requests.push(Request::Reservations { offer: id, state: StateFilter::Any, cursor: 0, count: 7 });
             let groups = offer.groups.iter();
             requests.extend(groups.map(|group| Request::Group { offer: id, group: group.id }));
-            let buyers = ["ann", "bob", "cy", "dee", "eve", "fay", "0007"];
-            requests.extend(buyers.map(|buyer| Request::Buyer { offer: id, buyer }));
+            requests.extend(BUYERS.map(|buyer| Request::Buyer { offer: id, buyer }));
         }
         for request in requests {
             let told = self.transcript.len();

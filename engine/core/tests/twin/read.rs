@@ -47,12 +47,7 @@ impl Twin {
         let mut answer = offer.group_answer(group);
         let member = |index: usize| {
             let entry = offer.answer(index);
-            MemberAnswer {
-                buyer: entry.buyer,
-                id: entry.id,
-                status: entry.status,
-                qty: offer.reservations[index].asked,
-            } // MASK4
+            MemberAnswer { buyer: entry.buyer, id: entry.id, status: entry.status, qty: entry.qty }
         };
         answer.members = offer.members_then(group).into_iter().map(member).collect();
         Answer::Group(Box::new(answer))
