@@ -143,8 +143,8 @@ impl Connection {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             self.pipeline.poll_back(context);
-            self.pump();
-            let mut moved = false;
+            // What was submitted now has to be asked for once more, or nobody would be woken for it.
+            let mut moved = self.pump();
             if !self.out.is_empty() {
                 moved |= self.poll_write(context)?.is_ready();
             }
@@ -160,17 +160,15 @@ impl Connection {
         }
     }
 
-    /// Writes replies and carries out frames until neither moves.
-    fn pump(&mut self) {
-        loop {
-            self.pipeline.write(&mut self.out);
-            let taken = self.take_frames();
+    /// Writes the replies that are due and carries out the frames that have room; tells whether there were any.
+    fn pump(&mut self) -> bool {
+        self.pipeline.write(&mut self.out);
+        let taken = self.take_frames();
+        if taken > 0 {
             self.pipeline.submit();
-            if taken == 0 {
-                break;
-            }
             self.shared.counts.add_commands(taken);
         }
+        taken > 0
     }
 
     /// Carries out the frames that are there and have room; tells how many.

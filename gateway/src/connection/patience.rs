@@ -1,7 +1,8 @@
 //! How long a connection waits for a peer that owes it something: the rest of a frame, or the reading of replies.
 //!
-//! One timer per connection, set at most once per waiting time, so that a busy connection pays for a look at the clock
-//! only when it stops at half a frame or a full socket. A peer is found out between one and two of its waiting times.
+//! One timer per connection. It is not set anew when the peer does what it owed, only when it runs out or something is due
+//! before it, so that a busy connection pays for no more than a look at the clock when it stops at half a frame or a full
+//! socket.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +28,8 @@ pub(super) struct Patience {
     replies_since: Option<Instant>,
     /// Made when it is first needed; kept for good.
     timer: Option<Pin<Box<Sleep>>>,
-    is_set: bool,
+    /// When the timer ends; `None`: it has ended.
+    set_to: Option<Instant>,
 }
 
 impl Patience {
@@ -64,12 +66,12 @@ impl Patience {
             return Poll::Pending;
         };
         loop {
-            if !self.is_set {
+            if self.set_to.is_none_or(|set_to| end < set_to) {
                 self.set(end);
             }
             let Some(timer) = &mut self.timer else { return Poll::Pending };
             ready!(timer.as_mut().poll(context));
-            self.is_set = false;
+            self.set_to = None;
             if Instant::now() >= end {
                 return Poll::Ready(waits);
             }
@@ -77,7 +79,7 @@ impl Patience {
     }
 
     fn set(&mut self, end: Instant) {
-        self.is_set = true;
+        self.set_to = Some(end);
         match &mut self.timer {
             Some(timer) => timer.as_mut().reset(end),
             None => self.timer = Some(Box::pin(sleep_until(end))),

@@ -1,0 +1,81 @@
+//! Peers that take nothing, and more work than there is room for: nobody else is held up, and memory stays bounded.
+
+use crate::client::{TestServer, Value, frame};
+use std::io::Write;
+use std::time::Duration;
+
+#[test]
+fn a_peer_that_does_not_read_is_closed_and_holds_nobody_up() {
+    let server = TestServer::start_with(|config| {
+        config.limits.reply_bytes = 65_536;
+        config.limits.reply_wait_ms = 400;
+    });
+    let slow = server.connect();
+    let mut writer = slow.writer();
+    writer.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+    let echo = frame(&["ECHO", &"x".repeat(8_192)]);
+    // The sockets between hold some megabytes; then the server must stop reading.
+    let sent = (0..100_000).take_while(|_| writer.write_all(&echo).is_ok()).count();
+    assert!(sent < 100_000, "the server went on reading from a peer that takes nothing");
+    let mut other = server.connect();
+    other.call(&["OFFER", "PUT", "sku", r#"{"price":5,"stock":3}"#]);
+    assert_eq!(other.call(&["BUY", "sku", "alice", "r1"]).status(), "HELD");
+    let closed = (0..200).any(|_| {
+        let Value::Bulk(info) = other.call(&["INFO"]) else { panic!("a text") };
+        std::thread::park_timeout(Duration::from_millis(20));
+        info.contains("slow_readers_closed:1") && info.contains("connected_clients:1")
+    });
+    assert!(closed, "the peer is closed after its time");
+    drop(slow);
+}
+
+#[test]
+fn a_run_is_taken_or_answered_busy_as_a_whole() {
+    // Four connections offer more in one go than one inbox of 256 requests takes.
+    let server = TestServer::start_with(|config| {
+        config.shards = 1;
+        config.limits.inbox = 256;
+    });
+    let mut first = server.connect();
+    first.call(&["OFFER", "PUT", "sku", r#"{"price":5,"stock":1000000}"#]);
+    let address = server.address();
+    let threads: Vec<_> = (0..8)
+        .map(|client| {
+            std::thread::spawn(move || {
+                let mut connection = crate::client::Client::connect(address);
+                let mut writer = connection.writer();
+                let mut bytes = Vec::new();
+                for index in 0..20_000 {
+                    bytes.extend(frame(&[
+                        "BUY",
+                        "sku",
+                        &format!("b{client}"),
+                        &format!("r{client}-{index}"),
+                    ]));
+                }
+                let sender = std::thread::spawn(move || writer.write_all(&bytes).expect("the server reads"));
+                let mut held = 0;
+                for index in 0..20_000 {
+                    match connection.receive() {
+                        Value::Error(message) => {
+                            assert_eq!(message, "BUSY the queue is full; nothing was taken, try again");
+                        }
+                        answer => {
+                            assert_eq!(answer.text("id"), format!("r{client}-{index}"));
+                            held += 1;
+                        }
+                    }
+                }
+                sender.join().expect("the sender ends");
+                held
+            })
+        })
+        .collect();
+    let held: i64 = threads.into_iter().map(|thread| thread.join().expect("the client ends")).sum();
+    assert_eq!(
+        first.call(&["POOL", "GET", "sku"]).number("held"),
+        held,
+        "what was answered busy took nothing"
+    );
+    server.audit();
+}
