@@ -4,8 +4,11 @@
 //!
 //! One thread plays all connections, as one worker of a server would; the shard has a thread of its own. Filling the
 //! runs and reading every answer is part of the time, making the texts is not. First plain BUYs of distinct
-//! buyers are accepted, then the same number is refused as sold out.
+//! buyers are accepted, then as many are refused as sold out, then as many name an unknown offer, which costs the
+//! machine next to nothing and so shows the engine's own share. "CPU" is what both threads used together, which says
+//! more than the clock on a machine that has other things to do.
 
+use rustix::time::{ClockId, clock_gettime};
 use stampede_engine::core::{Answer, Money, Offer, Refusal, Request, Text};
 use stampede_engine::{Engine, EngineConfig, Outbox, RUN_REQUESTS_MAX, Rejected, Run};
 use std::env::args;
@@ -13,7 +16,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Intents in each of the two parts.
+/// Intents in each part.
 const INTENTS: usize = 4_000_000;
 
 struct Load {
@@ -42,11 +45,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "{connections} connections, {requests_per_run} requests per run, {runs_under_way} runs under way each"
     );
-    for (part, prefix) in [("accepted", 'a'), ("sold out", 'b')] {
+    for (part, offer, prefix) in
+        [("accepted", "sku", 'a'), ("sold out", "sku", 'b'), ("unknown", "none", 'c')]
+    {
         let ids: Vec<String> = (0..INTENTS).map(|n| format!("{prefix}{n:09}")).collect();
-        let (seen, took) = measure(|| load.send(&engine, &ids))?;
+        let cpu_before = cpu();
+        let (seen, took) = measure(|| load.send(&engine, Text::id(offer.as_bytes())?, &ids))?;
         let rate = INTENTS as f64 / took.as_secs_f64() / 1e6;
-        println!("{part}: {rate:.2} M/s ({} accepted, {} refused)", seen.accepted, seen.refused);
+        let each = cpu().saturating_sub(cpu_before) / INTENTS as u32;
+        println!(
+            "{part}: {rate:.2} M/s, CPU {each:?} each ({} accepted, {} refused)",
+            seen.accepted, seen.refused
+        );
     }
     for shard in engine.shards() {
         let counters = engine.counters(shard);
@@ -64,9 +74,15 @@ fn measure<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<(T, Du
     Ok((done, start.elapsed()))
 }
 
+/// The processor time that this process has used.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
 impl Load {
     /// Goes round the connections: each takes what came back and sends its next runs.
-    fn send(&self, engine: &Engine, ids: &[String]) -> Result<Seen, Box<dyn Error>> {
+    fn send(&self, engine: &Engine, offer: Text<'_>, ids: &[String]) -> Result<Seen, Box<dyn Error>> {
         let mut seen = Seen::default();
         let mut chunks = ids.chunks(self.requests_per_run);
         let mut is_empty = false;
@@ -80,7 +96,7 @@ impl Load {
                 }
                 while outbox.has_room() && !is_empty {
                     match chunks.next() {
-                        Some(chunk) => submit(engine, chunk, outbox)?,
+                        Some(chunk) => submit(engine, offer, chunk, outbox)?,
                         None => is_empty = true,
                     }
                     is_idle = false;
@@ -94,8 +110,12 @@ impl Load {
     }
 }
 
-fn submit(engine: &Engine, ids: &[String], outbox: &Arc<Outbox>) -> Result<(), Box<dyn Error>> {
-    let offer = Text::id(b"sku")?;
+fn submit(
+    engine: &Engine,
+    offer: Text<'_>,
+    ids: &[String],
+    outbox: &Arc<Outbox>,
+) -> Result<(), Box<dyn Error>> {
     let mut run = engine.run();
     for id in ids {
         let id = Text::id(id.as_bytes())?;
@@ -110,7 +130,7 @@ impl Seen {
         for answer in run.answers() {
             match answer {
                 Answer::Reservation(_) => self.accepted += 1,
-                Answer::Refused(Refusal::SoldOut) => self.refused += 1,
+                Answer::Refused(Refusal::SoldOut | Refusal::OfferUnknown) => self.refused += 1,
                 other => panic!("{other:?}"),
             }
         }

@@ -112,7 +112,6 @@ impl<S: TimeSource> Shard<S> {
     /// The thread's whole life.
     pub(crate) fn run(mut self) {
         self.door.wake.bind();
-        self.journal.attach(Arc::clone(&self.door.wake));
         // The machine and the journal are never touched again after a panic; the queues hold whole runs at any moment.
         let ended = catch_unwind(AssertUnwindSafe(|| self.serve()));
         let stopped = match ended {
@@ -127,6 +126,7 @@ impl<S: TimeSource> Shard<S> {
 
     /// Decides and answers until the inbox is closed and everything is answered.
     fn serve(&mut self) -> Result<(), Stopped> {
+        self.journal.attach(Arc::clone(&self.door.wake));
         while !self.door.inbox.is_over() || !self.is_settled()? {
             if self.door.is_abandoned() {
                 return Err(Stopped::Abandoned);

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod clock;
+mod deadlines;
 mod down;
 mod layers;
 mod order;

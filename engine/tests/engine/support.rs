@@ -187,6 +187,12 @@ pub(crate) fn text(id: &str) -> Text<'_> {
     Text::id(id.as_bytes()).expect("a test's ids are valid")
 }
 
+/// An engine with one shard, its journal and its time in the test's hands.
+pub(crate) fn start_steered(time: &FakeTime, journal: &TestJournal) -> Engine {
+    let config = EngineConfig { shards: 1, ..EngineConfig::default() };
+    Engine::start_with(config, time, |_| Box::new(journal.clone())).expect("the configuration is valid")
+}
+
 /// An offer id that lies on a shard of the engine.
 pub(crate) fn offer_on(engine: &Engine, shard: u16) -> String {
     let mut ids = (0..10_000).map(|n| format!("sku-{n}"));

@@ -1,0 +1,71 @@
+//! What falls due is settled by itself, and in slices.
+
+use crate::support::{FakeTime, TestJournal, audit, put, start, start_steered, text, within_a_minute};
+use stampede_engine::Outbox;
+use stampede_engine::core::{Answer, Millis, Money, Offer, Request, Status};
+use std::thread;
+use std::time::Duration;
+
+/// Holds that fall due at the same instant: many slices' worth.
+const HOLDS: u64 = 20_000;
+
+#[test]
+fn a_deadline_is_settled_with_no_request_in_sight() {
+    within_a_minute(|| {
+        let engine = start(1);
+        let shard = engine.shard_of(text("sku"));
+        let mut definition = Box::new(Offer::with_stock(Money::cash(1_990), 1));
+        definition.hold = Millis::new(20);
+        let mut client = engine.client();
+        client.call(&Request::OfferPut { offer: text("sku"), definition }).expect("the shard is up");
+        let reply = client.call(&Request::buy(text("sku"), text("alice"), text("r1")));
+        drop(reply.expect("the shard is up"));
+        let accepted = 2;
+        while engine.counters(shard).events == accepted {
+            thread::yield_now();
+        }
+        let requests = engine.counters(shard).requests;
+        assert_eq!(requests, 2, "nobody asked meanwhile");
+        let reply =
+            client.call(&Request::Show { offer: text("sku"), id: text("r1") }).expect("the shard is up");
+        let Answer::Reservation(reservation) = reply.answer() else { panic!("{:?}", reply.answer()) };
+        assert_eq!(reservation.status, Status::Released);
+    });
+}
+
+#[test]
+fn requests_get_through_while_thousands_of_holds_expire_at_once() {
+    within_a_minute(|| {
+        let (time, journal) = (FakeTime::new(), TestJournal::default());
+        let engine = start_steered(&time, &journal);
+        let shard = engine.shard_of(text("sku"));
+        let mut client = engine.client();
+        put(&mut client, "sku", HOLDS);
+        for n in 0..HOLDS {
+            let id = format!("r{n}");
+            drop(client.call(&Request::buy(text("sku"), text(&id), text(&id))).expect("the shard is up"));
+        }
+        let before = audit(&mut client, shard);
+        assert_eq!(before.held, HOLDS);
+
+        // With a full journal the shard settles nothing, so that the request is there when it begins.
+        journal.fill_up();
+        time.pass(Duration::from_hours(1));
+        let outbox = Outbox::new(1);
+        let mut run = engine.run();
+        run.push(&Request::Audit { offer: None }).expect("it fits");
+        engine.submit(shard, run, &outbox).expect("there is room");
+        journal.make_room();
+        let run = outbox.take_blocking().expect("a run is under way");
+        let Some(Answer::Audit(during)) = run.answers().next() else { panic!("an audit was asked for") };
+        let settled = during.event.seq.0 - before.event.seq.0;
+        assert!(settled < HOLDS / 10, "the request waited for {settled} of {HOLDS} expiries");
+        assert_eq!(during.broken, Vec::<String>::new());
+
+        while engine.counters(shard).events < before.event.seq.0 + HOLDS {
+            thread::yield_now();
+        }
+        let after = audit(&mut client, shard);
+        assert_eq!((after.available, after.held), (HOLDS, 0));
+    });
+}
