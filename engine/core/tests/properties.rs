@@ -47,7 +47,7 @@ use stampede_core::{Cohort, Money, Offer, Request, UnixMs};
 use std::collections::BTreeMap;
 
 fn keeps(test: &str, rule: Rule) {
-    runner::for_all(test, "properties", 250, |history| {
+    runner::for_all(test, "properties", 1_000, |history| {
         let played = play(history, Compare::Nothing)?;
         let broken = audit(played.driver.journal(), rule);
         if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
@@ -87,7 +87,7 @@ fn nothing_ends_early_and_nothing_is_paid_late() {
 #[test]
 fn a_replayed_journal_gives_the_same_digest_at_every_length_of_a_history() {
     let test = "a_replayed_journal_gives_the_same_digest_at_every_length_of_a_history";
-    runner::for_all(test, "properties", 150, |history| {
+    runner::for_all(test, "properties", 500, |history| {
         for length in [0, history.moves.len() / 3, history.moves.len() / 2] {
             let moves = history.moves[..length].to_vec();
             let shorter = history::History { offers: history.offers.clone(), moves };

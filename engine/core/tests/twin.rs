@@ -48,7 +48,7 @@ use std::cell::RefCell;
 #[test]
 fn the_machine_answers_every_request_as_the_twin_does() {
     let reach = RefCell::new(Reach::default());
-    runner::for_all("the_machine_answers_every_request_as_the_twin_does", "twin", 2_000, |history| {
+    runner::for_all("the_machine_answers_every_request_as_the_twin_does", "twin", 8_000, |history| {
         let played = play(history, Compare::EveryAnswer)?;
         reach.borrow_mut().add(&played);
         Ok(())

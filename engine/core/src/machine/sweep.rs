@@ -129,7 +129,7 @@ impl Machine {
         match due.kind {
             DueKind::Settlement => self.sweep_settlement(due, now, record),
             DueKind::Hold => self.sweep_hold(due, now, record),
-            DueKind::Group => self.sweep_group(due.offer, now, record),
+            DueKind::Group => self.sweep_group(due, now, record),
             DueKind::Close => self.sweep_close(due, now, record),
         }
     }
@@ -158,12 +158,16 @@ impl Machine {
 
     /// The earliest group deadline of an offer: unpaid members of all groups of that instant end, then group after
     /// group takes in later ones, forms or fails.
-    fn sweep_group(&mut self, offer: OfferIndex, now: UnixMs, record: &mut impl Record) {
+    ///
+    /// The agenda's entry may be older than the last EXTEND: then it is only put in its new place, behind the holds that
+    /// end by then.
+    fn sweep_group(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
+        let offer = due.offer;
         let state = self.state.offer_mut(offer);
         state.groups_due = None;
         let Some(&(deadline, is_paid, group)) = state.groups.deadlines.first() else { return };
         let group = GroupIndex(group);
-        if state.real_deadline(deadline) <= now {
+        if state.real_deadline(deadline) <= due.at {
             if is_paid {
                 self.judge(offer, group, now, record);
             } else {

@@ -153,10 +153,11 @@ impl TwinOffer {
         if seats != size {
             return false;
         }
+        let mut turn = turn;
         for group in taken {
             for index in self.members(group) {
-                let may_join = true;
-                self.reservations[index].seat = Some(Seat { group: absorber, turn, may_join });
+                turn += 1;
+                self.reservations[index].seat = Some(Seat { group: absorber, turn, may_join: true });
             }
             self.groups[group].state = GroupState::Absorbed;
             self.groups[group].leader = None;

@@ -42,7 +42,7 @@ pub(crate) fn resolve(twin: &Twin, sent: &Sent, verb: Verb, dice: Dice) -> Move 
             op: pick(dice[2], &["x1", "x2"]),
         },
         Verb::Pause => Request::OfferPause { offer },
-        Verb::Resume => Request::OfferResume { offer },
+        Verb::Resume => Request::OfferResume { offer: paused_or(twin, offer) },
         Verb::Close => Request::OfferClose { offer },
         Verb::AddUnits => Request::PoolAdd {
             pool: some_pool(twin, dice[1]),
@@ -251,4 +251,9 @@ fn new_offer(twin: &Twin, dice: Dice) -> Request<Name> {
         _ => pick(dice[7], &["{c}d", "{c}e"]),
     };
     Request::OfferPut { offer: id, definition: Box::new(offer) }
+}
+
+/// A paused offer, if there is one: few would be resumed by chance.
+fn paused_or(twin: &Twin, offer: Name) -> Name {
+    twin.offers.iter().find(|offer| offer.paused).map_or(offer, |paused| paused.id)
 }
