@@ -30,6 +30,12 @@ pub enum Malformed {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a>(&'a [u8]);
 
+impl std::fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence())
+    }
+}
+
 /// What a reply is, seen from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head<'a> {

@@ -1,0 +1,139 @@
+//! The ledger against servers that lie: every lie ends the run with exit code 1 and is named in words.
+
+mod shop;
+
+use std::process::{Command, Output};
+
+use shop::Lie;
+
+fn load(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stampede-load")).args(args).output().expect("the binary starts")
+}
+
+/// A small rush on a shop with this lie: sold out, with repeats, bots, payments and cancellations.
+fn rush(lie: Lie, more: &[&str]) -> (Option<i32>, String) {
+    let addr = shop::server::open(lie);
+    let mut args = vec!["spike", "--addr", &addr, "--stock", "40", "--buyers", "400", "--rate", "600"];
+    args.extend(["--base", "50", "--duration", "1500ms", "--duplicates", "20", "--bots", "20"]);
+    args.extend(["--connections", "7", "--prefix", "t"]);
+    args.extend(more);
+    let output = load(&args);
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), text.into_owned())
+}
+
+/// Group buys on a shop with this lie.
+fn groups(lie: Lie) -> (Option<i32>, String) {
+    let addr = shop::server::open(lie);
+    let output = load(&[
+        "mixed",
+        "--addr",
+        &addr,
+        "--offers",
+        "6",
+        "--groups",
+        "100",
+        "--rate",
+        "800",
+        "--duration",
+        "1500ms",
+        "--buyers",
+        "5000",
+        "--stock",
+        "5000",
+        "--connections",
+        "7",
+        "--prefix",
+        "t",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), text.into_owned())
+}
+
+fn check_caught((code, text): (Option<i32>, String), rule: &str) {
+    assert_eq!(code, Some(1), "the lie must fail the run:\n{text}");
+    let difference =
+        text.lines().find(|line| line.trim_start().starts_with(rule) && line.contains("expected"));
+    let difference = difference.unwrap_or_else(|| panic!("no difference starts with `{rule}`:\n{text}"));
+    assert!(difference.contains("found"), "both values stand in it: {difference}");
+}
+
+#[test]
+fn an_honest_shop_passes_with_nothing_to_complain_about() {
+    for (code, text) in [rush(Lie::None, &[]), groups(Lie::None)] {
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("ledger: 0 differences"), "{text}");
+        assert!(text.contains("Everything agrees"), "{text}");
+    }
+}
+
+#[test]
+fn one_unit_sold_twice_is_caught_though_the_books_hide_it() {
+    // Without cancellations, so that a freed unit cannot make up for it.
+    check_caught(rush(Lie::Oversells, &["--cancels", "0"]), "oversold: offer t-0 pool t-0");
+}
+
+#[test]
+fn a_lost_reservation_is_named() {
+    check_caught(rush(Lie::LosesReservation, &[]), "state: offer t-0 reservation r");
+}
+
+#[test]
+fn a_pool_that_counts_wrong_is_named() {
+    check_caught(rush(Lie::PoolOffByOne, &[]), "pool: pool t-0 sold");
+}
+
+#[test]
+fn sold_out_with_a_unit_left_is_caught() {
+    check_caught(rush(Lie::SoldOutEarly, &["--cancels", "0"]), "sold out too early: offer t-0 pool t-0");
+}
+
+#[test]
+fn a_repeat_that_is_sold_again_is_caught() {
+    check_caught(rush(Lie::SellsRepeats, &[]), "repeat sold again: offer t-0 reservation r");
+}
+
+#[test]
+fn a_buyer_with_two_is_caught() {
+    check_caught(rush(Lie::IgnoresLimit, &["--cancels", "0"]), "limit passed: offer t-0 buyer b");
+}
+
+#[test]
+fn a_group_with_one_seat_too_many_is_caught() {
+    check_caught(groups(Lie::ExtraSeat), "group overfilled: offer t-");
+}
+
+#[test]
+fn a_wrong_amount_is_caught() {
+    check_caught(rush(Lie::WrongAmount, &[]), "amount: offer t-0 reservation r");
+}
+
+#[test]
+fn a_forgotten_payment_is_caught() {
+    check_caught(rush(Lie::ForgetsPayment, &[]), "state: offer t-0 reservation r");
+}
+
+#[test]
+fn a_refused_reservation_that_exists_is_caught() {
+    check_caught(rush(Lie::KeepsRefused, &[]), "state: offer t-0 reservation r");
+}
+
+#[test]
+fn a_group_that_forms_before_all_have_paid_is_caught() {
+    check_caught(groups(Lie::FormsAlone), "won before the group: offer t-");
+}
+
+#[test]
+fn money_that_is_missing_from_the_sums_is_caught() {
+    check_caught(rush(Lie::LosesMoney, &[]), "offer: offer t-0 paid");
+}
+
+#[test]
+fn a_broken_audit_fails_the_run() {
+    check_caught(rush(Lie::AuditBroken, &[]), "audit: the server");
+}
+
+#[test]
+fn an_error_to_a_right_command_is_a_difference() {
+    check_caught(rush(Lie::Errs, &[]), "error answered: offer t-0 reservation r");
+}
