@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 struct Keys<'a>(BTreeMap<&'a str, &'a str>);
 
-impl<'a> Keys<'a> {
+impl Keys<'_> {
     fn take<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
         self.0.remove(key).map(read).transpose().map_err(|error| format!("{key}: {error}"))
     }

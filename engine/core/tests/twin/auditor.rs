@@ -78,7 +78,7 @@ impl Auditor {
                 self.offers.push((name(offer), definition.clone()));
             }
             Entry::OfferChanged { offer, definition, .. } => {
-                self.offers[offer.0 as usize].1 = definition.clone()
+                self.offers[offer.0 as usize].1.clone_from(definition);
             }
             Entry::PoolAdded { pool, units, .. } => {
                 *self.totals.entry(name(pool)).or_default() += i128::from(*units);

@@ -23,14 +23,12 @@ impl Twin {
         let Some(number) = self.offer(buy.offer) else { return Answer::Refused(Refusal::OfferUnknown) };
         let offer = &self.offers[number];
         if let Some(index) = offer.find(buy.id) {
-            return match difference(&offer.reservations[index], buy) {
-                Some(field) => Answer::Refused(Refusal::IdConflict { field }),
-                None => {
-                    let mut answer = offer.answer(index);
-                    answer.replayed = true;
-                    Answer::Reservation(answer)
-                }
-            };
+            if let Some(field) = difference(&offer.reservations[index], buy) {
+                return Answer::Refused(Refusal::IdConflict { field });
+            }
+            let mut answer = offer.answer(index);
+            answer.replayed = true;
+            return Answer::Reservation(answer);
         }
         match (&offer.rule.settle, buy.group) {
             (Settle::Now, GroupChoice::Alone) => {}

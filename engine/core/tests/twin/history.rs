@@ -90,6 +90,11 @@ pub(crate) fn pick<T: Copy>(die: u8, from: &[T]) -> T {
     from[usize::from(die) % from.len()]
 }
 
+/// True for one of so many throws.
+pub(crate) fn one_in(sides: u8, die: u8) -> bool {
+    die.is_multiple_of(sides)
+}
+
 /// The definition that these dice give. `pools` are the shared pools that it may take from.
 pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
     let d = |index: usize| dice[index];
@@ -97,10 +102,10 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
     let points = pick(d(1), &[0, 0, 0, 13]);
     let price = Money { cash, points };
     let mut offer = Offer::with_stock(price, pick(d(2), &[4, 6, 9, 14, 2, 30]));
-    if d(3) % 3 == 0 {
+    if one_in(3, d(3)) {
         offer.stock = None;
         offer.takes = vec![Take { pool: pools[0].into(), units: pick(d(3) / 3, &[1, 1, 2]) }];
-        if d(3) / 16 % 2 == 0 {
+        if one_in(2, d(3) / 16) {
             offer.takes.push(Take { pool: pools[1].into(), units: pick(d(2), &[1, 2, 3]) });
         }
     }
@@ -115,7 +120,7 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
         campaign: pick(d(10), &[None, None, None, None, Some(3), Some(6)]),
     };
     offer.admit = admission(d(11), d(12));
-    if d(13) % 3 != 0 {
+    if !one_in(3, d(13)) {
         let rule = group_rule(dice);
         if rule.reserve == Reserve::Group {
             offer.limit.order = Some(1);
@@ -129,14 +134,14 @@ pub(crate) fn definition(dice: &OfferDice, now: u64, pools: &[&str]) -> Offer {
 fn group_rule(dice: &OfferDice) -> GroupRule {
     let size = pick(dice[15], &[2, 3, 2, 4, 3]);
     let open = pick(dice[16], &[100, 60, 200]);
-    let with_min = dice[15] / 5 % 4 == 0;
+    let with_min = one_in(4, dice[15] / 5);
     GroupRule {
         size,
         open: Millis::new(open),
         min: with_min.then_some(pick(dice[15] / 20, &[2, 1, size])),
-        join: (dice[17] % 4 == 0).then(|| admission(dice[17], dice[18])),
-        merge: dice[18] % 2 == 0,
-        leave: dice[18] / 2 % 2 == 0,
+        join: one_in(4, dice[17]).then(|| admission(dice[17], dice[18])),
+        merge: one_in(2, dice[18]),
+        leave: one_in(2, dice[18] / 2),
         reserve: pick(dice[19], &[Reserve::Seat, Reserve::Seat, Reserve::Group]),
         any_min_left: pick(dice[19] / 3, &[None, Some(0), Some(30), Some(open)]).map(Millis::new),
     }

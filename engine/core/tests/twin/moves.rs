@@ -2,7 +2,7 @@
 //!
 //! Reads the twin to see what exists; decides nothing about answers.
 
-use crate::history::{Dice, OfferDice, Verb, definition, pick};
+use crate::history::{Dice, OfferDice, Verb, definition, one_in, pick};
 use crate::names::{Name, name};
 use crate::state::{Twin, TwinOffer, times};
 use stampede_core::{Buy, GroupChoice, Millis, Request, Restock, StateFilter, Status, UnixMs};
@@ -99,7 +99,7 @@ fn some_reservation(twin: &Twin, offer: Name, die: u8) -> Name {
         return "nothing";
     }
     // Half of the throws hit the four newest.
-    let window = if die % 2 == 0 { ids.len().min(4) } else { ids.len() };
+    let window = if one_in(2, die) { ids.len().min(4) } else { ids.len() };
     pick(die / 2, &ids[..window])
 }
 
@@ -144,7 +144,7 @@ fn buy_again(twin: &Twin, sent: &Sent, offer: Name, dice: Dice) -> Buy<Name> {
 /// To an instant at which something happens, or one millisecond beside it, or a small step.
 fn later(twin: &Twin, dice: Dice) -> u64 {
     let ahead: Vec<u64> = twin.instants().into_iter().filter(|at| *at > twin.now).take(5).collect();
-    if ahead.is_empty() || dice[0] % 2 == 0 {
+    if ahead.is_empty() || one_in(2, dice[0]) {
         return twin.now + u64::from(dice[1] % 12);
     }
     let at = ahead[(usize::from(dice[1]) % 8) % ahead.len()];
@@ -162,7 +162,7 @@ fn fitting_reservation(twin: &Twin, verb: Verb, offer: Name, dice: Dice) -> Name
         let entries = twin.offers[number].reservations.iter().filter(|entry| entry.status == fitting);
         entries.map(|entry| entry.id).collect()
     });
-    if dice[5] % 3 == 0 || ids.is_empty() {
+    if one_in(3, dice[5]) || ids.is_empty() {
         some_reservation(twin, offer, dice[1])
     } else {
         pick(dice[1], &ids)
