@@ -7,6 +7,8 @@
 
 #[path = "twin/buy.rs"]
 mod buy;
+#[path = "twin/crowd.rs"]
+mod crowd;
 #[path = "support/driver.rs"]
 #[allow(dead_code, reason = "the scenario runner asks the driver for more")]
 mod driver;
@@ -57,4 +59,11 @@ fn the_machine_answers_every_request_as_the_twin_does() {
     println!("{}", reach.table());
     let missing = reach.missing();
     assert!(missing.is_empty(), "reached too rarely to prove anything: {missing:#?}");
+}
+
+#[test]
+fn a_large_group_settles_in_slices_that_no_request_notices() {
+    runner::for_all("a_large_group_settles_in_slices_that_no_request_notices", "twin", 30, |history| {
+        crowd::play(history).map(|_| ())
+    });
 }

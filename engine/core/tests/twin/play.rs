@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// When every sale begins.
-const START: u64 = 1_000_000;
+pub(crate) const START: u64 = 1_000_000;
 
 /// A played sale.
 pub(crate) struct Played {
@@ -38,6 +38,11 @@ pub(crate) enum Compare {
 
 /// Plays a history to its end. `Err` holds the transcript up to the first difference or panic.
 pub(crate) fn play(history: &History, compare: Compare) -> Result<Played, String> {
+    guarded(|played| played.run(history, compare))
+}
+
+/// Runs `script` on a fresh sale. `Err` holds the transcript up to the first difference or panic.
+pub(crate) fn guarded(script: impl FnOnce(&mut Played)) -> Result<Played, String> {
     let mut played = Played {
         driver: Driver::new(UnixMs::new(START)),
         twin: Twin { now: START, ..Twin::default() },
@@ -46,7 +51,7 @@ pub(crate) fn play(history: &History, compare: Compare) -> Result<Played, String
         transcript: String::new(),
         difference: None,
     };
-    let done = catch_unwind(AssertUnwindSafe(|| played.run(history, compare)));
+    let done = catch_unwind(AssertUnwindSafe(|| script(&mut played)));
     match done {
         Ok(()) => match played.difference.take() {
             None => Ok(played),
@@ -89,12 +94,11 @@ impl Played {
             }
         }
         if compare == Compare::EveryAnswer {
-            self.driver.sweep_all(2);
             self.compare_everything();
         }
     }
 
-    fn one_move(&mut self, verb: Verb, dice: Dice, compare: Compare) {
+    pub(crate) fn one_move(&mut self, verb: Verb, dice: Dice, compare: Compare) {
         match resolve(&self.twin, &self.sent, verb, dice) {
             Move::Ask(request) => {
                 if let Request::Buy(buy) = &request {
@@ -102,23 +106,27 @@ impl Played {
                 }
                 self.ask(&request, compare);
             }
-            Move::AdvanceTo(now) => {
-                self.note(&format!("advance {}", now - START));
-                self.twin.settle(now);
-                self.driver.advance_to(UnixMs::new(now));
-            }
-            Move::Sweep(slice) => {
-                let swept = self.driver.sweep(slice);
-                self.note(&format!("sweep {slice} -> {swept:?}"));
-            }
+            Move::AdvanceTo(now) => self.advance_to(now),
+            Move::Sweep(slice) => self.sweep(slice),
         }
+    }
+
+    pub(crate) fn advance_to(&mut self, now: u64) {
+        self.note(&format!("advance {}", now - START));
+        self.twin.settle(now);
+        self.driver.advance_to(UnixMs::new(now));
+    }
+
+    pub(crate) fn sweep(&mut self, slice: usize) {
+        let swept = self.driver.sweep(slice);
+        self.note(&format!("sweep {slice} -> {swept:?}"));
     }
 
     fn note(&mut self, line: &str) {
         writeln!(self.transcript, "  {line}").expect("a String takes every line");
     }
 
-    fn ask(&mut self, request: &Request<Name>, compare: Compare) {
+    pub(crate) fn ask(&mut self, request: &Request<Name>, compare: Compare) {
         self.note(&format!("@{} {request:?}", self.driver.now().get() - START));
         let got = self.ask_machine(request);
         let wanted = seen(&self.twin.handle(request, self.driver.now().get(), percent));
@@ -168,7 +176,8 @@ impl Played {
     }
 
     /// Everything that can be asked about the sale at its end.
-    fn compare_everything(&mut self) {
+    pub(crate) fn compare_everything(&mut self) {
+        self.driver.sweep_all(2);
         let mut requests = vec![Request::OfferList { cursor: 0, count: 100 }];
         requests.extend(self.twin.pools.keys().map(|&pool| Request::PoolGet { pool }));
         for offer in &self.twin.offers {

@@ -72,8 +72,12 @@ impl Reach {
         let refusals = refusals.filter(|name| !LATER.contains(name));
         let answers =
             refusals.chain(MISUSES).chain(["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "DONE_BEFORE"]);
+        let causes = ["Expired", "Cancelled", "Revoked"].map(|cause| format!("released: {cause}"));
+        let refunds = ["Cancelled", "Revoked", "GroupFailed"].map(|cause| format!("refunded: {cause}"));
         let wanted = answers
             .map(|status| format!("answer {status}"))
+            .chain(causes)
+            .chain(refunds)
             .chain(Entry::KINDS.map(|kind| format!("event {kind}")));
         let rare = wanted.filter_map(|what| {
             let count = self.counts.get(&what).copied().unwrap_or(0);
