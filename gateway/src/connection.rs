@@ -12,6 +12,7 @@ mod lane;
 mod patience;
 mod pipeline;
 
+use crate::error_code::ErrorCode;
 use crate::resp::decode::{Decoder, Limits};
 use crate::shared::{PeerId, Shared};
 use bytes::{Buf, BytesMut};
@@ -188,7 +189,9 @@ impl Connection {
                     self.shared.counts.add_error();
                     let message = format!("Protocol error: {error}");
                     let protocol = self.desk.protocol();
-                    self.pipeline.push_local(protocol, &mut self.out, |out| out.error("ERR", &message));
+                    self.pipeline.push_local(protocol, &mut self.out, |out| {
+                        out.error(ErrorCode::Err.name(), &message)
+                    });
                     self.phase = Phase::Failing;
                     break;
                 }
@@ -266,7 +269,8 @@ impl Connection {
                 self.shared.counts.add_error();
                 let protocol = self.desk.protocol();
                 let message = "Protocol error: the rest of a command did not come in time";
-                self.pipeline.push_local(protocol, &mut self.out, |out| out.error("ERR", message));
+                self.pipeline
+                    .push_local(protocol, &mut self.out, |out| out.error(ErrorCode::Err.name(), message));
                 self.phase = Phase::Closing;
                 Poll::Ready(Ok(()))
             }

@@ -7,6 +7,7 @@
 pub mod every_shard;
 mod lists;
 
+use crate::error_code::ErrorCode;
 use crate::resp::encode::{Encoder, Key, key};
 use stampede_engine::core::{
     Answer, GroupPart, Misuse, Money, PoolAnswer, Refusal, ReservationAnswer, Status, Text,
@@ -174,9 +175,9 @@ fn write_money(out: &mut Encoder<'_>, money: Money, cash: Key, points: Key) {
 
 fn write_misuse(out: &mut Encoder<'_>, misuse: &Misuse) {
     let code = match misuse {
-        Misuse::CrossSlot => "CROSSSLOT",
-        Misuse::Busy => "BUSY",
-        _ => "ERR",
+        Misuse::CrossSlot => ErrorCode::CrossSlot.name(),
+        Misuse::Busy => ErrorCode::Busy.name(),
+        _ => ErrorCode::Err.name(),
     };
     out.error(code, &misuse.to_string());
 }

@@ -5,6 +5,7 @@
 use crate::command::args::Args;
 use crate::command::find;
 use crate::command::table::{Effect, Group, Spec, TABLE};
+use crate::error_code::ErrorCode;
 use crate::resp::decode::Frame;
 use crate::resp::encode::{Encoder, key};
 
@@ -66,17 +67,17 @@ pub fn docs(out: &mut Encoder<'_>, names: &mut Args<'_>) {
 pub fn get_keys(out: &mut Encoder<'_>, command: Frame<'_>) {
     let spec = match find(command) {
         Ok(spec) => spec,
-        Err(_) => return out.error("ERR", "Invalid command specified"),
+        Err(_) => return out.error(ErrorCode::Err.name(), "Invalid command specified"),
     };
     if spec.check_arity(command).is_err() {
-        return out.error("ERR", "Invalid number of arguments specified for command");
+        return out.error(ErrorCode::Err.name(), "Invalid number of arguments specified for command");
     }
     match spec.key_of(command) {
         Some(key) => {
             out.array(1);
             out.bulk(key);
         }
-        None => out.error("ERR", "The command has no key arguments"),
+        None => out.error(ErrorCode::Err.name(), "The command has no key arguments"),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::command::{Command, describe, parse};
 use crate::connection::batch::{Batch, BatchFull};
 use crate::connection::lane::NoRoom;
 use crate::connection::pipeline::Pipeline;
+use crate::error_code::ErrorCode;
 use crate::info;
 use crate::reply::Detail;
 use crate::resp::decode::Frame;
@@ -98,7 +99,7 @@ impl Desk {
         if let Some(batch) = &mut self.batch {
             batch.spoil();
         }
-        pipeline.push_local(self.protocol, out, |out| out.error("ERR", &error.to_string()));
+        pipeline.push_local(self.protocol, out, |out| out.error(ErrorCode::Err.name(), &error.to_string()));
         // A browser that was led here by a web page speaks HTTP: nothing of its body may be taken for a command.
         let is_http = [&b"POST"[..], b"Host:"].iter().any(|word| word.eq_ignore_ascii_case(frame.name()));
         if is_http { Next::Close } else { Next::Frame }
@@ -114,15 +115,17 @@ impl Desk {
         let Some(batch) = &mut self.batch else { return };
         if matches!(command, Command::Session(Session::Multi)) {
             batch.spoil();
-            return pipeline
-                .push_local(self.protocol, out, |out| out.error("ERR", "MULTI calls can not be nested"));
+            return pipeline.push_local(self.protocol, out, |out| {
+                out.error(ErrorCode::Err.name(), "MULTI calls can not be nested")
+            });
         }
         let queued = batch.add(frame, self.shared.limits.queued);
         pipeline.push_local(self.protocol, out, |out| match queued {
             Ok(()) => out.simple("QUEUED"),
-            Err(BatchFull) => {
-                out.error("ERR", "MULTI holds too many commands or bytes; EXEC will discard them")
-            }
+            Err(BatchFull) => out.error(
+                ErrorCode::Err.name(),
+                "MULTI holds too many commands or bytes; EXEC will discard them",
+            ),
         });
     }
 
@@ -149,7 +152,7 @@ impl Desk {
         pipeline.push_local(self.protocol, out, |out| match answer {
             Said::Ok => out.simple("OK"),
             Said::Reset => out.simple("RESET"),
-            Said::Error(message) => out.error("ERR", message),
+            Said::Error(message) => out.error(ErrorCode::Err.name(), message),
             Said::Id => out.integer(id.0),
             Said::Own => out.bulk(shared.peers.line(id).as_bytes()),
             Said::All => out.bulk(shared.peers.lines().as_bytes()),
@@ -204,12 +207,13 @@ impl Desk {
 
     fn exec(&mut self, pipeline: &mut Pipeline, out: &mut BytesMut) -> Next {
         let Some(batch) = self.batch.take() else {
-            pipeline.push_local(self.protocol, out, |out| out.error("ERR", "EXEC without MULTI"));
+            pipeline
+                .push_local(self.protocol, out, |out| out.error(ErrorCode::Err.name(), "EXEC without MULTI"));
             return Next::Frame;
         };
         let Some((frames, count)) = batch.into_frames() else {
             pipeline.push_local(self.protocol, out, |out| {
-                out.error("EXECABORT", "Transaction discarded because of previous errors.");
+                out.error(ErrorCode::ExecAbort.name(), "Transaction discarded because of previous errors.");
             });
             return Next::Frame;
         };
@@ -226,13 +230,13 @@ impl Desk {
     ) -> Option<(&'static str, &'static str)> {
         let protocol = match protocol {
             Some(HelloProtocol::Unknown) => {
-                return Some(("NOPROTO", "unsupported protocol version; 2 and 3 are spoken"));
+                return Some((ErrorCode::NoProto.name(), "unsupported protocol version; 2 and 3 are spoken"));
             }
             Some(HelloProtocol::Known(protocol)) => protocol,
             None => self.protocol,
         };
         if auth {
-            return Some(("ERR", NO_PASSWORD));
+            return Some((ErrorCode::Err.name(), NO_PASSWORD));
         }
         self.protocol = protocol;
         if let Some(name) = name {
@@ -287,6 +291,6 @@ fn answer_local(out: &mut Encoder<'_>, shared: &Shared, local: Local<'_>) {
         Local::CommandDocs(mut names) => describe::docs(out, &mut names),
         Local::CommandGetKeys(args) => describe::get_keys(out, args.as_frame()),
         Local::ConfigGet(mut names) => info::write_settings(out, &mut names),
-        Local::Cluster => out.error("ERR", "This instance has cluster support disabled"),
+        Local::Cluster => out.error(ErrorCode::Err.name(), "This instance has cluster support disabled"),
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Invariant: at most [`PARTS_MAX`] runs, the one being filled included; so the outbox always has room.
 
+use crate::error_code::ErrorCode;
 use crate::reply::{self, Detail};
 use crate::resp::encode::Encoder;
 use stampede_engine::core::{Answer, Request, Text};
@@ -130,11 +131,18 @@ impl Lane {
                     (before..upto).for_each(|_| write_reject(out, *reject));
                     part.written = upto;
                 }
-                PartState::Back(run) => {
-                    while part.written < upto && out.written() < bytes_max {
-                        write_answer(out, run, part.written, detail);
+                PartState::Back(run) if run.outcome() == Outcome::Answered => {
+                    for answer in run.answers().skip(before).take(upto - before) {
+                        if out.written() >= bytes_max {
+                            break;
+                        }
+                        reply::answer(out, &answer, detail);
                         part.written += 1;
                     }
+                }
+                PartState::Back(_) => {
+                    (before..upto).for_each(|_| write_down(out));
+                    part.written = upto;
                 }
             }
             done += part.written - before;
@@ -181,29 +189,25 @@ pub(super) enum Next<'a> {
     Down,
 }
 
-fn write_answer(out: &mut Encoder<'_>, run: &Run, index: usize, detail: Detail) {
-    match run.outcome() {
-        Outcome::Answered => match run.answers().nth(index) {
-            Some(answer) => reply::answer(out, &answer, detail),
-            None => write_down(out),
-        },
-        Outcome::Open | Outcome::ShardDown => write_down(out),
-    }
-}
-
 /// The reply for a request that was not taken.
 pub(super) fn write_reject(out: &mut Encoder<'_>, reject: Reject) {
     match reject {
-        Reject::Busy | Reject::NoRoom => out.error("BUSY", "the queue is full; nothing was taken, try again"),
-        Reject::Stopping => out.error("BUSY", "the server is stopping; nothing was taken, try again"),
-        Reject::NoShard => out.error("ERR", "the server has no such shard; nothing was taken"),
+        Reject::Busy | Reject::NoRoom => {
+            out.error(ErrorCode::Busy.name(), "the queue is full; nothing was taken, try again")
+        }
+        Reject::Stopping => {
+            out.error(ErrorCode::Busy.name(), "the server is stopping; nothing was taken, try again")
+        }
+        Reject::NoShard => {
+            out.error(ErrorCode::Err.name(), "the server has no such shard; nothing was taken")
+        }
     }
 }
 
 /// The reply for a request whose shard has stopped.
 pub(super) fn write_down(out: &mut Encoder<'_>) {
     out.error(
-        "SHARDDOWN",
+        ErrorCode::ShardDown.name(),
         "the shard of this offer has stopped; whether the request was decided is not known, and its id will tell once the shard is back",
     );
 }

@@ -34,14 +34,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(frame_max: Duration, replies_max: Duration) -> Self {
-        Patience {
-            frame_max,
-            replies_max,
-            frame_since: None,
-            replies_since: None,
-            timer: None,
-            is_set: false,
-        }
+        Patience { frame_max, replies_max, frame_since: None, replies_since: None, timer: None, set_to: None }
     }
 
     /// A frame was completed.

@@ -4,6 +4,7 @@
 
 use super::{answer, status, write_money};
 use crate::command::{EveryShard, ListCursor};
+use crate::error_code::ErrorCode;
 use crate::reply::{Detail, lists};
 use crate::resp::encode::{Encoder, key};
 use stampede_engine::core::{Answer, AuditAnswer, Money, Status, Text};
@@ -30,7 +31,7 @@ fn other(out: &mut Encoder<'_>, answers: &[Answer<Text<'_>>]) {
     let odd = answers.iter().find(|answer| !matches!(answer, Answer::Audit(_) | Answer::Offers(_)));
     match odd {
         Some(odd) => answer(out, odd, Detail::Brief),
-        None => out.error("ERR", "the shards gave no answer that fits the command"),
+        None => out.error(ErrorCode::Err.name(), "the shards gave no answer that fits the command"),
     }
 }
 
