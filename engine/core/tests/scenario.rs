@@ -129,6 +129,10 @@ fn perform(driver: &mut Driver, line: &Line) -> Seen {
         }
         Step::NextDue => Seen::word(driver.next_due().map_or("NONE".to_owned(), |due| due.to_string())),
         Step::Audit => driver.audit(),
+        Step::Restart => {
+            driver.restart();
+            Seen::word("DONE")
+        }
     }
 }
 
@@ -155,6 +159,7 @@ scenario_files! {
     operators: "operators.txt";
     offers: "offers.txt";
     pools: "pools.txt";
+    restarts: "restarts.txt";
     deadlines: "deadlines.txt";
     groups: "groups.txt";
     group_members: "group_members.txt";

@@ -50,7 +50,7 @@ use std::cell::RefCell;
 #[test]
 fn the_machine_answers_every_request_as_the_twin_does() {
     let reach = RefCell::new(Reach::default());
-    runner::for_all("the_machine_answers_every_request_as_the_twin_does", "twin", 8_000, |history| {
+    runner::for_all("the_machine_answers_every_request_as_the_twin_does", "twin", 6_000, |history| {
         let played = play(history, Compare::EveryAnswer)?;
         reach.borrow_mut().add(&played);
         Ok(())
@@ -63,7 +63,7 @@ fn the_machine_answers_every_request_as_the_twin_does() {
 
 #[test]
 fn a_large_group_settles_in_slices_that_no_request_notices() {
-    runner::for_all("a_large_group_settles_in_slices_that_no_request_notices", "twin", 30, |history| {
+    runner::for_all("a_large_group_settles_in_slices_that_no_request_notices", "twin", 20, |history| {
         crowd::play(history).map(|_| ())
     });
 }

@@ -34,6 +34,7 @@ pub(crate) enum Step {
     Count(&'static str),
     NextDue,
     Audit,
+    Restart,
 }
 
 impl Clock {
@@ -122,7 +123,7 @@ pub(crate) fn parse(text: &str, clock: Clock) -> Result<Line, String> {
     };
     let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
     let step = match command {
-        "advance" | "sweep" | "count" | "audit" | "due" => runner_step(command, rest, clock)?,
+        "advance" | "sweep" | "count" | "audit" | "due" | "restart" => runner_step(command, rest, clock)?,
         "offer" => Step::Ask(offer::put(rest, clock)?),
         "buy" => Step::Ask(buy(rest)?),
         _ => Step::Ask(request(command, rest)?),
@@ -135,6 +136,7 @@ fn runner_step(command: &str, rest: &str, clock: Clock) -> Result<Step, String> 
     let first = words.next();
     let step = match (command, first) {
         ("audit", None) => Step::Audit,
+        ("restart", None) => Step::Restart,
         ("due", None) => Step::NextDue,
         ("sweep", Some(slice)) => Step::Sweep(number(slice)?),
         ("count", Some(kind)) => {

@@ -55,6 +55,12 @@ impl Driver {
         panic!("the sweep never ends: every slice must settle something");
     }
 
+    /// Starts again from the journal alone, as a new life of the writer.
+    pub(crate) fn restart(&mut self) {
+        self.settings.epoch += 1;
+        self.machine = self.journal.replayed(self.settings);
+    }
+
     /// When the machine wants to sweep next.
     pub(crate) fn next_due(&self) -> Option<UnixMs> {
         self.machine.next_due()

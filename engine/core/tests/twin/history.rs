@@ -38,6 +38,7 @@ pub(crate) enum Verb {
     NewOffer,
     Advance,
     Sweep,
+    Restart,
     Show,
     LookAtBuyer,
     LookAtGroup,
@@ -49,7 +50,7 @@ pub(crate) enum Verb {
 }
 
 /// How often each verb comes, out of their sum.
-const WEIGHTS: [(u32, Verb); 23] = [
+const WEIGHTS: [(u32, Verb); 24] = [
     (130, Verb::Buy),
     (14, Verb::BuyAgain),
     (120, Verb::Pay),
@@ -65,6 +66,7 @@ const WEIGHTS: [(u32, Verb); 23] = [
     (4, Verb::NewOffer),
     (45, Verb::Advance),
     (14, Verb::Sweep),
+    (3, Verb::Restart),
     (5, Verb::Show),
     (3, Verb::LookAtBuyer),
     (5, Verb::LookAtGroup),

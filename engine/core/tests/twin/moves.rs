@@ -21,6 +21,7 @@ pub(crate) enum Move {
     Ask(Request<Name>),
     AdvanceTo(u64),
     Sweep(usize),
+    Restart,
 }
 
 /// The intents sent so far, for repeats.
@@ -32,6 +33,7 @@ pub(crate) fn resolve(twin: &Twin, sent: &Sent, verb: Verb, dice: Dice) -> Move 
         Verb::Buy => Request::Buy(buy(twin, offer, dice)),
         Verb::BuyAgain => Request::Buy(buy_again(twin, sent, offer, dice)),
         Verb::Advance => return Move::AdvanceTo(later(twin, dice)),
+        Verb::Restart => return Move::Restart,
         Verb::Sweep => return Move::Sweep(pick(dice[0], &[1, 2, 3, 5, 100])),
         Verb::Pay | Verb::Cancel | Verb::Return | Verb::Revoke | Verb::Show => {
             on_reservation(twin, verb, offer, dice)

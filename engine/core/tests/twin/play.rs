@@ -108,6 +108,10 @@ impl Played {
             }
             Move::AdvanceTo(now) => self.advance_to(now),
             Move::Sweep(slice) => self.sweep(slice),
+            Move::Restart => {
+                self.note("restart");
+                self.driver.restart();
+            }
         }
     }
 
