@@ -235,3 +235,95 @@ impl<'a> Planner<'a> {
         (buyer % u32::from(self.crowd.connections)) as u16
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Arrivals, Shape};
+    use std::collections::{HashMap, HashSet};
+    use std::time::Duration;
+
+    fn crowd() -> Crowd {
+        Crowd {
+            buyers: 5_000,
+            offers: 50,
+            zipf: 1.0,
+            duplicates_percent: 10.0,
+            bots_percent: 20.0,
+            pays_percent: 50.0,
+            cancels_percent: 10.0,
+            groups_percent: 40.0,
+            group_size: 3,
+            stock: 10,
+            price: 5,
+            limit: 1,
+            connections: 8,
+            prefix: "p".into(),
+            seed: 3,
+        }
+    }
+
+    fn plan(crowd: &Crowd) -> Plan {
+        let shape = Shape::Constant { rate: 2_000.0 };
+        let schedule = Schedule::new(shape, Arrivals::Poisson, Duration::from_secs(10), 1).unwrap();
+        crowd.plan(&schedule).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_plans_the_same_run_and_another_seed_another() {
+        let plans = [plan(&crowd()), plan(&crowd()), plan(&Crowd { seed: 4, ..crowd() })];
+        assert!(plans[0].intents == plans[1].intents && plans[0].reservations == plans[1].reservations);
+        assert!(plans[0].intents != plans[2].intents);
+    }
+
+    #[test]
+    fn shares_of_repeats_bots_and_groups_are_as_asked() {
+        let plan = plan(&crowd());
+        let buys = plan.intents.iter().filter(|intent| intent.action == Action::Buy);
+        let mut seen = HashSet::new();
+        let (mut repeats, mut bots, mut all) = (0.0, 0.0, 0.0);
+        for intent in buys {
+            all += 1.0;
+            let is_repeat = !seen.insert(intent.reservation);
+            repeats += f64::from(u8::from(is_repeat));
+            let is_bot = plan.reservation(intent.reservation).buyer >= 5_000;
+            bots += f64::from(u8::from(is_bot && !is_repeat));
+        }
+        assert!((0.09..0.11).contains(&(repeats / all)), "{}", repeats / all);
+        assert!((0.18..0.22).contains(&(bots / all)), "{}", bots / all);
+        assert_eq!(plan.offers.iter().filter(|offer| offer.group.is_some()).count(), 20);
+    }
+
+    #[test]
+    fn a_repeat_comes_on_another_connection_with_the_same_id() {
+        let plan = plan(&crowd());
+        let mut first = HashMap::new();
+        for intent in plan.intents.iter().filter(|intent| intent.action == Action::Buy) {
+            match first.get(&intent.reservation) {
+                None => drop(first.insert(intent.reservation, intent.connection)),
+                Some(connection) => assert_ne!(*connection, intent.connection),
+            }
+        }
+    }
+
+    #[test]
+    fn a_payment_comes_after_its_purchase_on_the_same_connection() {
+        let plan = plan(&crowd());
+        let mut bought = HashMap::new();
+        for intent in &plan.intents {
+            match intent.action {
+                Action::Buy => drop(bought.entry(intent.reservation).or_insert(intent.connection)),
+                _ => assert_eq!(bought.get(&intent.reservation), Some(&intent.connection)),
+            }
+        }
+    }
+
+    #[test]
+    fn the_hottest_offer_draws_its_share() {
+        let plan = plan(&crowd());
+        let hottest = plan.reservations.iter().filter(|reservation| reservation.offer == 0).count();
+        // With exponent 1 over 50 offers the first draws 1 / (1 + 1/2 + … + 1/50) = 22 %.
+        let share = hottest as f64 / plan.reservations.len() as f64;
+        assert!((0.20..0.25).contains(&share), "{share}");
+    }
+}

@@ -183,3 +183,57 @@ impl<'a> Writer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::records;
+
+    fn script(text: &str, matching: Match) -> Script {
+        let lines = records::parse(&mut text.as_bytes()).unwrap().lines;
+        let replay = Replay {
+            addr: String::new(),
+            connections: 3,
+            pipeline: 8,
+            matching,
+            prefix: "p".into(),
+            open_formed: Duration::from_secs(60),
+            open_failed: Duration::from_secs(1),
+            chunk: 2,
+            price: 5,
+        };
+        Script::new(&lines, &replay).unwrap()
+    }
+
+    #[test]
+    fn a_person_plays_one_line_of_an_offer_per_round() {
+        let script = script("1\t9\t2\n1\t9\t3\n2\t9\t3\n4\t9\t5\n", Match::Friends);
+        let sends = script.steps.iter().map(|step| match step {
+            Step::Send(range) => range.len(),
+            Step::Wait(_) => 0,
+        });
+        // Lines 1 and 4 open, join and pay; then line 2; then line 3, whose people stood on both.
+        assert_eq!(sends.collect::<Vec<_>>(), [2, 2, 4, 1, 1, 2, 1, 1, 2]);
+        assert_eq!((script.plan.offers.len(), script.plan.offers[0].stock), (1, 8));
+    }
+
+    #[test]
+    fn failed_lines_go_in_chunks_and_end_with_a_wait() {
+        let script = script("1\t9\n2\t9\n3\t8\n1\t9\t2\n", Match::Friends);
+        let waits = script.steps.iter().filter(|step| matches!(step, Step::Wait(_))).count();
+        assert_eq!((waits, script.steps.len()), (1, 3 + 4 + 1));
+        assert!(matches!(script.steps.last(), Some(Step::Wait(_))));
+        assert_eq!(script.failed_lines_matchable, 2);
+        // Formed and failed lines of one item are different offers.
+        assert_eq!(script.plan.offers.len(), 3);
+    }
+
+    #[test]
+    fn friends_join_their_leader_and_strangers_any() {
+        let friends = script("1\t9\t2\n", Match::Friends);
+        let seats: Vec<_> = friends.plan.reservations.iter().map(|reservation| reservation.seat).collect();
+        assert_eq!(seats, [Seat::New, Seat::With(0)]);
+        let strangers = script("1\t9\t2\n", Match::Any);
+        assert!(strangers.plan.reservations.iter().all(|reservation| reservation.seat == Seat::Any));
+    }
+}

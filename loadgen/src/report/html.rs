@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use plotters::style::RGBColor;
 
 use super::terminal::{count, duration};
 use super::{ClosedReport, Percentiles, Report, RunReport, plot};
@@ -97,9 +98,20 @@ fn write_run(out: &mut String, run: &RunReport) -> Result<()> {
     }
     out.push_str("<h3>Latency from the intended time</h3>\n");
     write_latency_table(out, run);
-    let _ = writeln!(out, "<h3>Latency by percentile</h3>\n{}", plot::percentiles(&run.recorder)?);
-    let _ = writeln!(out, "<h3>Answers per second</h3>\n{}", plot::answers_over_time(run)?);
-    let _ = writeln!(out, "<h3>Latency over time</h3>\n{}", plot::latency_over_time(run)?);
+    let classes: Vec<_> = run.classes.iter().map(|class| class.class).collect();
+    let classes: Vec<_> = classes.iter().map(|class| (class.name(), plot::colour(*class))).collect();
+    let plots = [
+        ("Latency by percentile", &classes[..], plot::percentiles(&run.recorder)?),
+        ("Answers per second", &classes[..], plot::answers_over_time(run)?),
+        ("Latency over time", &plot::LATENCY_LEGEND[..], plot::latency_over_time(run)?),
+    ];
+    for (title, legend, svg) in plots {
+        let _ = write!(out, "<h3>{title}</h3>\n<p class=\"legend\">");
+        for &(name, colour) in legend {
+            let _ = write!(out, "<span>{}{name}</span>", dot(colour));
+        }
+        let _ = writeln!(out, "</p>\n{svg}");
+    }
     out.push_str(
         "<h3>Answers by status</h3>\n<div class=\"scroll\"><table><tr><th>status</th><th>answers</th></tr>",
     );
@@ -120,26 +132,18 @@ fn write_latency_table(out: &mut String, run: &RunReport) {
          <th>p99.9</th><th>max</th></tr>",
     );
     for class in &run.classes {
-        let RGB(red, green, blue) = RGB::of(class.class);
-        let dot = format!(
-            "<span class=\"dot\" style=\"background:rgb({red},{green},{blue})\"></span>{}",
-            class.class.name()
-        );
-        write_percentiles(out, &dot, class.count, &class.latency);
+        let name = format!("{}{}", dot(plot::colour(class.class)), class.class.name());
+        write_percentiles(out, &name, class.count, &class.latency);
     }
     write_percentiles(out, "all", run.classes.iter().map(|class| class.count).sum(), &run.latency);
     write_percentiles(out, "generator lag", run.planned, &run.lag);
     out.push_str("</table></div>\n");
 }
 
-/// A colour as three numbers.
-struct RGB(u8, u8, u8);
-
-impl RGB {
-    fn of(class: Class) -> Self {
-        let colour = plot::colour(class);
-        Self(colour.0, colour.1, colour.2)
-    }
+/// A spot of a colour.
+fn dot(colour: RGBColor) -> String {
+    let RGBColor(red, green, blue) = colour;
+    format!("<i class=\"dot\" style=\"background:rgb({red},{green},{blue})\"></i>")
 }
 
 fn write_percentiles(out: &mut String, name: &str, of: u64, latency: &Percentiles) {

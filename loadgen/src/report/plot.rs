@@ -18,6 +18,13 @@ const SIZE: (u32, u32) = (900, 320);
 const INK: RGBColor = RGBColor(71, 85, 105);
 const GRID: RGBColor = RGBColor(226, 232, 240);
 
+/// The lines of latency over time, with their colours.
+pub const LATENCY_LEGEND: [(&str, RGBColor); 3] = [
+    ("slowest", RGBColor(203, 213, 225)),
+    ("p99", RGBColor(245, 158, 11)),
+    ("median", RGBColor(22, 163, 74)),
+];
+
 /// The colour of a class, in plots and in the page.
 pub fn colour(class: Class) -> RGBColor {
     match class {
@@ -32,9 +39,8 @@ pub fn colour(class: Class) -> RGBColor {
     }
 }
 
-/// A named line.
+/// One line.
 struct Curve {
-    name: &'static str,
     colour: RGBColor,
     points: Vec<(f64, f64)>,
 }
@@ -81,7 +87,6 @@ pub fn percentiles(recorder: &Recorder) -> Result<String> {
         .into_iter()
         .filter(|&class| recorder.count(class) > 0)
         .map(|class| Curve {
-            name: class.name(),
             colour: colour(class),
             points: percentile_points(&recorder.latency_ns[class.index()]),
         })
@@ -110,27 +115,11 @@ pub fn percentiles(recorder: &Recorder) -> Result<String> {
         for curve in &curves {
             let style = curve.colour.stroke_width(2);
             let line = LineSeries::new(curve.points.iter().copied(), style);
-            add_legend(chart.draw_series(line).map_err(draw_failed)?, curve.name, curve.colour);
+            chart.draw_series(line).map_err(draw_failed)?;
         }
-        let mut legend = chart.configure_series_labels();
-        legend.position(SeriesLabelPosition::UpperLeft);
-        legend
-            .background_style(WHITE.mix(0.85))
-            .border_style(GRID)
-            .label_font(("sans-serif", 13, &INK))
-            .draw()
-            .map_err(draw_failed)?;
         root.present().map_err(draw_failed)?;
     }
     Ok(svg)
-}
-
-fn add_legend<DB: DrawingBackend>(
-    series: &mut plotters::chart::SeriesAnno<'_, DB>,
-    name: &str,
-    colour: RGBColor,
-) {
-    series.label(name).legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 14, y + 4)], colour.filled()));
 }
 
 /// From the median's left end to the slowest answer, evenly in nines.
@@ -172,11 +161,9 @@ pub fn answers_over_time(run: &RunReport) -> Result<String> {
         draw_time_mesh(&mut chart, &|rate| count(*rate as u64))?;
         // From the highest stack down: each covers the lower part of the one before.
         for (class, points) in classes.iter().zip(&stacks).rev() {
-            let colour = colour(*class);
-            let area = AreaSeries::new(points.iter().copied(), 0.0, colour.mix(0.85));
-            add_legend(chart.draw_series(area).map_err(draw_failed)?, class.name(), colour);
+            let area = AreaSeries::new(points.iter().copied(), 0.0, colour(*class));
+            chart.draw_series(area).map_err(draw_failed)?;
         }
-        draw_time_legend(&mut chart)?;
         root.present().map_err(draw_failed)?;
     }
     Ok(svg)
@@ -207,15 +194,14 @@ fn end_s(slices: &[SliceReport]) -> f64 {
 /// Latency over time: median, 99 %, the slowest.
 pub fn latency_over_time(run: &RunReport) -> Result<String> {
     let filled = || run.timeline.iter().filter(|slice| !slice.answers.is_empty());
-    let curve = |name, colour, value: fn(&SliceReport) -> f64| Curve {
-        name,
+    let curve = |colour, value: fn(&SliceReport) -> f64| Curve {
         colour,
         points: filled().map(|slice| (slice.at_s + slice.length_s / 2.0, value(slice).max(1.0))).collect(),
     };
     let curves = [
-        curve("slowest", RGBColor(203, 213, 225), |slice| slice.latency.max_us),
-        curve("p99", RGBColor(245, 158, 11), |slice| slice.latency.p99_us),
-        curve("p50", RGBColor(22, 163, 74), |slice| slice.latency.p50_us),
+        curve(LATENCY_LEGEND[0].1, |slice| slice.latency.max_us),
+        curve(LATENCY_LEGEND[1].1, |slice| slice.latency.p99_us),
+        curve(LATENCY_LEGEND[2].1, |slice| slice.latency.p50_us),
     ];
     let (low, high) = bounds(&curves);
     let mut svg = String::new();
@@ -230,9 +216,8 @@ pub fn latency_over_time(run: &RunReport) -> Result<String> {
         draw_time_mesh(&mut chart, &|us| duration(*us))?;
         for curve in &curves {
             let line = LineSeries::new(curve.points.iter().copied(), curve.colour.stroke_width(2));
-            add_legend(chart.draw_series(line).map_err(draw_failed)?, curve.name, curve.colour);
+            chart.draw_series(line).map_err(draw_failed)?;
         }
-        draw_time_legend(&mut chart)?;
         root.present().map_err(draw_failed)?;
     }
     Ok(svg)
@@ -254,20 +239,6 @@ where
         .label_style(("sans-serif", 13, &INK))
         .x_label_formatter(&|second| format!("{second:.1} s"))
         .y_label_formatter(y_label)
-        .draw()
-        .map_err(draw_failed)
-}
-
-fn draw_time_legend<'a, Y>(chart: &mut TimeChart<'a, Y>) -> Result<()>
-where
-    Y: Ranged<ValueType = f64>,
-{
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(GRID)
-        .label_font(("sans-serif", 13, &INK))
         .draw()
         .map_err(draw_failed)
 }

@@ -40,15 +40,17 @@ fn write_run(out: &mut String, run: &RunReport) {
     let refused = run.count(Class::Refused);
     let _ = writeln!(
         out,
-        "{} accepted · {} refused · {} replayed · {} busy · {} errors · {} timeouts, of {} planned in {:.1} s",
+        "{} accepted · {} refused · {} replayed · {} busy · {} errors · {} timeouts, in {:.1} s\n\
+         {} commands were due; {} follow-ups of refused purchases were left out",
         count(run.count(Class::Accepted)),
         count(refused),
         count(run.count(Class::Replayed)),
         count(run.count(Class::Busy)),
         count(run.count(Class::Error)),
         count(run.count(Class::Timeout)),
+        run.elapsed_s,
         count(run.planned),
-        run.elapsed_s
+        count(run.left_out)
     );
     if let Some(judgement) = &run.judgement {
         let sums = &judgement.sums;

@@ -1,0 +1,132 @@
+//! The files that a run leaves, and what the command line says to mistakes.
+
+mod shop;
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use shop::Lie;
+
+fn load(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stampede-load")).args(args).output().expect("the binary starts")
+}
+
+fn run_with_files() -> (Value, String) {
+    let addr = shop::server::open(Lie::None);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (json, html) = (dir.path().join("r.json"), dir.path().join("r.html"));
+    let output = load(&[
+        "steady",
+        "--addr",
+        &addr,
+        "--rate",
+        "400",
+        "--duration",
+        "1s",
+        "--buyers",
+        "300",
+        "--seed",
+        "7",
+        "--prefix",
+        "<b>&",
+        "--json",
+        json.to_str().expect("plain"),
+        "--html",
+        html.to_str().expect("plain"),
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let json = std::fs::read_to_string(json).expect("the JSON was written");
+    let html = std::fs::read_to_string(html).expect("the HTML was written");
+    (serde_json::from_str(&json).expect("it is JSON"), html)
+}
+
+fn number(value: &Value, path: &str) -> f64 {
+    let found = value.pointer(path).unwrap_or_else(|| panic!("{path} is missing in {value}"));
+    found.as_f64().unwrap_or_else(|| panic!("{path} is no number: {found}"))
+}
+
+#[test]
+fn the_json_has_its_stable_names_and_its_sums_agree() {
+    let (json, _) = run_with_files();
+    assert_eq!(json["schema"], "stampede-load/1");
+    assert_eq!(json["seed"], 7);
+    assert_eq!(json["is_clean"], true);
+    let run = &json["runs"][0];
+    for name in ["p50_us", "p90_us", "p99_us", "p999_us", "max_us"] {
+        assert!(number(run, &format!("/latency/{name}")) > 0.0);
+        number(run, &format!("/lag/{name}"));
+    }
+    for name in ["planned", "left_out", "elapsed_s", "goodput_per_s", "broken_connections"] {
+        number(run, &format!("/{name}"));
+    }
+    assert!(run["lag_matters"].is_boolean());
+    let classes = run["classes"].as_array().expect("a list");
+    let counted: f64 = classes.iter().map(|class| number(class, "/count")).sum();
+    let statuses: f64 = run["statuses"].as_object().expect("a map").values().filter_map(Value::as_f64).sum();
+    let slices: f64 = run["timeline"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .flat_map(|slice| slice["answers"].as_object().expect("a map").values())
+        .filter_map(Value::as_f64)
+        .sum();
+    assert_eq!(counted + number(run, "/left_out"), number(run, "/planned"));
+    assert_eq!((counted, counted), (statuses, slices));
+    let accepted = classes.iter().find(|class| class["class"] == "accepted").expect("some are accepted");
+    assert_eq!(number(accepted, "/count"), number(run, "/judgement/sums/accepted"));
+    assert_eq!(number(&json, "/runs/0/judgement/sums/stock"), 1_800.0);
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
+    let (_, html) = run_with_files();
+    for outside in ["<script", "<link", "<img", "<iframe", "@import", "url(", "src=", "href="] {
+        assert!(!html.contains(outside), "the page reaches outside with {outside}");
+    }
+    // The one address is the name of SVG's vocabulary, which no browser opens.
+    let addresses = html.matches("http").count();
+    assert_eq!(addresses, html.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    assert_eq!(html.matches("<svg").count(), 3, "percentiles, answers over time, latency over time");
+    assert!(!html.contains("<b>&"), "the prefix is escaped");
+    assert!(html.contains("&lt;b&gt;&amp;"), "and shown");
+}
+
+#[test]
+fn mistakes_are_answered_with_the_argument_and_what_was_expected() {
+    let addr = shop::server::open(Lie::None);
+    let cases: [(&[&str], &str); 9] = [
+        (&["steady", "--rate", "-5"], "rate"),
+        (&["steady", "--rate=0", "--addr", &addr], "rate: a rate of 0 throughout sends nothing"),
+        (&["steady", "--duration", "10"], "expected a time with its unit, such as 500ms, 10s or 2m"),
+        (&["steady", "--connections", "0"], "--connections"),
+        (&["steady", "--addr", &addr, "--zipf", "99"], "zipf: expected 0 to 10, got 99"),
+        (&["steady", "--addr", &addr, "--buyers", "0"], "buyers: expected at least 1"),
+        (
+            &["mixed", "--addr", &addr, "--duplicates", "150"],
+            "duplicates: expected 0 to 100 percent, got 150",
+        ),
+        (&["steady", "--addr", &addr, "--prefix", "a b"], "prefix: expected 1 to 32 printable ASCII"),
+        (&["spike", "--addr", "127.0.0.1:1"], "cannot connect to 127.0.0.1:1"),
+    ];
+    for (args, expected) in cases {
+        let output = load(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains(expected), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_server_that_is_no_resp_server_is_an_error_and_not_a_hang() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _gone = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let output = load(&["steady", "--addr", &addr, "--rate", "10", "--duration", "1s"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("sent what is not RESP: byte 0x48 starts no RESP type"), "{text}");
+}
