@@ -32,31 +32,30 @@ impl Report {
         let Circumstances { command, machine, versions, .. } = &self.circumstances;
         writeln!(
             out,
-            "Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it. Disk: {} syncs of 4 KiB per second.",
-            machine.cpu,
-            machine.cores,
-            machine.memory_gib,
-            machine.kernel,
-            rate(machine.disk_syncs_per_second)
+            "- Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it",
+            machine.cpu, machine.cores, machine.memory_gib, machine.kernel
         )?;
+        let disk = rate(machine.disk_syncs_per_second);
         writeln!(
             out,
-            "Commit {}. Load average before {:.2}, after {:.2}.",
-            machine.commit, machine.load_average_before, self.load_average_after
+            "- Disk: {disk} syncs per second (4 KiB written over existing blocks, `fdatasync` after each)"
         )?;
+        let (before, after) = (machine.load_average_before, self.load_average_after);
+        writeln!(out, "- Load average of the machine: {before:.2} before, {after:.2} after")?;
+        writeln!(out, "- Commit: {}", machine.commit)?;
         for (server, version) in versions {
-            writeln!(out, "{server} {version}.")?;
+            writeln!(out, "- {server}: {version}")?;
         }
-        writeln!(out, "Command: `{command}`\n")?;
+        writeln!(out, "- Command: `{command}`")?;
+        writeln!(out, "- Rounds: {}\n", self.rounds)?;
         writeln!(
             out,
-            "Maximum throughput (closed loop) of {} rounds, each figure: median per second (least–greatest), cores that the \
-             server + the client kept busy. Every server was started afresh for each timed run, alone with the client, and its record \
-             checked after it.",
-            self.rounds
+            "Maximum throughput (closed loop). Each figure: median per second (least–greatest), processor cores that \
+             the server + the client kept busy. Every server was started afresh for each timed run, alone with the \
+             client, and its record agreed with the answers. Not to be read as latency."
         )?;
         if self.rounds < ROUNDS_MIN {
-            writeln!(out, "\n**Only {} rounds, fewer than {ROUNDS_MIN}: not to be quoted.**", self.rounds)?;
+            writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;
         }
         if machine.load_average_before > QUIET_LOAD_PER_CORE * machine.cores as f64 {
             writeln!(out, "\n**The machine was busy with other work when this began: not to be quoted.**")?;
@@ -142,6 +141,6 @@ fn verdict(ratio: &Ratio) -> &'static str {
     match ratio.verdict {
         Verdict::Reached => "reached",
         Verdict::Below => "below",
-        Verdict::NotJudged => "not judged: the target is for sync durability",
+        Verdict::NotJudged => "not judged: stated for `sync`",
     }
 }
