@@ -1,5 +1,5 @@
-//! The promises that must hold whatever happens, each under its own name: checked by an auditor that reads nothing but
-//! the journal of random histories.
+//! The promises that must hold whatever happens, each under its own name: checked by an auditor that reads
+//! nothing but the journal of random histories.
 //!
 //! No answer is compared here (the twin does that): a promise is broken by what was recorded.
 

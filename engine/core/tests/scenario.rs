@@ -1,8 +1,8 @@
 //! Runs the scenario files: sales written as text, read top to bottom, each line with what it must answer.
 //!
-//! The format is described at the head of `scenarios/lifecycle.txt`. One test per file; a failure names the file, the
-//! line and what was answered instead. After every scenario the audit must hold and the replayed journal must give the
-//! same digest. It owns no rule: what is right stands in the files.
+//! The format is described at the head of `scenarios/lifecycle.txt`. One test per file; a failure names the
+//! file, the line and what was answered instead. After every scenario the audit must hold and the replayed
+//! journal must give the same digest. It owns no rule: what is right stands in the files.
 
 #[path = "support/driver.rs"]
 mod driver;

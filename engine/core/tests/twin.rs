@@ -1,9 +1,10 @@
-//! The naive twin: the rules of a sale written a second time, slowly and plainly, and compared with the machine on every
-//! step of random histories.
+//! The naive twin: the rules of a sale written a second time, slowly and plainly, and compared with the
+//! machine on every step of random histories.
 //!
-//! The twin shares nothing with the machine but the types of requests and answers. It keeps lists, counts by summing
-//! up, and settles whatever is due at once; the machine counts ahead, sweeps late and in slices. Answers must be equal in
-//! full. Every kind of event and refusal must have been reached at least a hundred times, or the run proves nothing.
+//! The twin shares nothing with the machine but the types of requests and answers. It keeps lists, counts by
+//! summing up, and settles whatever is due at once; the machine counts ahead, sweeps late and in slices.
+//! Answers must be equal in full. Every kind of event and refusal must have been reached at least a hundred
+//! times, or the run proves nothing.
 
 #[path = "twin/buy.rs"]
 mod buy;

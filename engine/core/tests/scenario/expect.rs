@@ -1,9 +1,9 @@
 //! Compares what a line answered with what stands behind its arrow.
 //!
-//! `-> STATUS key=value …`: the status must be that one and every named value must stand in the answer; values that are
-//! not named are not compared, except the ones that cost money or mark a repeat (`owe`, `owe_points`, `late`,
-//! `replayed`): where such a one is answered it must be named. `key=none` says that the value is absent. Without an
-//! arrow a line must succeed: no refusal, no misuse.
+//! `-> STATUS key=value …`: the status must be that one and every named value must stand in the answer;
+//! values that are not named are not compared, except the ones that cost money or mark a repeat (`owe`,
+//! `owe_points`, `late`, `replayed`): where such a one is answered it must be named. `key=none` says that the
+//! value is absent. Without an arrow a line must succeed: no refusal, no misuse.
 
 use crate::line::Clock;
 use crate::seen::Seen;

@@ -1,7 +1,7 @@
 //! Reads one line of a scenario: a command, its arguments, and what stands behind the arrow.
 //!
-//! Knows the words of the format and nothing of rules. Called by the runner alone. A line that cannot be read is an
-//! error with what was expected, never skipped.
+//! Knows the words of the format and nothing of rules. Called by the runner alone. A line that cannot be read
+//! is an error with what was expected, never skipped.
 
 use crate::journal::Entry;
 use crate::names::{Name, name};

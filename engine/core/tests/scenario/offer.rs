@@ -1,7 +1,8 @@
 //! Builds an offer from the `key=value` words of a scenario's `offer` line.
 //!
-//! The keys are those of an offer's definition, flat: `limit.buyer=2`, `all=vip,old`, `size=3` (which makes it a group
-//! offer), `join.all=new`. The definition goes through [`Offer::check`] first, as every caller's does.
+//! The keys are those of an offer's definition, flat: `limit.buyer=2`, `all=vip,old`, `size=3` (which makes
+//! it a group offer), `join.all=new`. The definition goes through [`Offer::check`] first, as every caller's
+//! does.
 
 use crate::line::{Clock, duration, number};
 use crate::names::{Name, name};

@@ -1,8 +1,9 @@
-//! Drives one machine the way a shard does: a clock that only goes forward, sweeps, requests, and a journal that
-//! keeps every event.
+//! Drives one machine the way a shard does: a clock that only goes forward, sweeps, requests, and a journal
+//! that keeps every event.
 //!
-//! Decides nothing about sales. Called by the scenario runner, the twin and the property tests. Keeps: an answer that
-//! names an acceptance event names the one that made its reservation; a journal replayed gives the same digest (I7).
+//! Decides nothing about sales. Called by the scenario runner, the twin and the property tests. Keeps: an
+//! answer that names an acceptance event names the one that made its reservation; a journal replayed gives
+//! the same digest (I7).
 
 use crate::journal::{Entry, Journal};
 use crate::names::{Name, texts};

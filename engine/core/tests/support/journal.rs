@@ -1,7 +1,7 @@
 //! A journal that owns its events: what a machine recorded, kept and fed to a fresh machine.
 //!
-//! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in the
-//! order in which they were recorded, and their sequence numbers have no gap (I7).
+//! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in
+//! the order in which they were recorded, and their sequence numbers have no gap (I7).
 
 use stampede_core::{
     Accepted, CloseCause, EndCause, Event, GroupIndex, Machine, Millis, Money, Offer, OfferIndex, Record,

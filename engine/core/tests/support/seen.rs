@@ -1,7 +1,7 @@
 //! What a caller sees of an answer: its status word and its named values, as text.
 //!
-//! One rendering for the scenario files, the twin's comparison and failure messages. It knows the answer types and
-//! no rule. Left out: the id of the acceptance event, which the driver checks against the journal.
+//! One rendering for the scenario files, the twin's comparison and failure messages. It knows the answer
+//! types and no rule. Left out: the id of the acceptance event, which the driver checks against the journal.
 
 use stampede_core::{
     Answer, AuditAnswer, BuyerAnswer, DemandAnswer, GroupAnswer, Misuse, Money, OfferAnswer, OfferSummary,

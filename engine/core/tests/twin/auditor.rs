@@ -1,8 +1,8 @@
 //! An auditor apart from the machine: rebuilds a sale from its journal alone and says what is broken.
 //!
-//! It knows events and definitions, no state of the machine and no answer. Called by the property tests after each
-//! history. Checks, at every event: I1/I2 (no pool gives more than it has), I3 (limits), I4 (each id once, states move as
-//! they may), I5 (seats), I6 (nothing early, nothing late), I10 (money).
+//! It knows events and definitions, no state of the machine and no answer. Called by the property tests after
+//! each history. Checks, at every event: I1/I2 (no pool gives more than it has), I3 (limits), I4 (each id
+//! once, states move as they may), I5 (seats), I6 (nothing early, nothing late), I10 (money).
 
 use crate::journal::{Entry, Intent, Journal, Which};
 use crate::names::{Name, name};

@@ -1,7 +1,8 @@
 //! One group of hundreds, at its deadline: its end is told in slices, and requests come in between.
 //!
-//! The dice say how many members there are, how many have paid, and whether that is enough; then which members are asked
-//! about while the settlement runs. The twin has settled everything at once, so every answer must look settled.
+//! The dice say how many members there are, how many have paid, and whether that is enough; then which
+//! members are asked about while the settlement runs. The twin has settled everything at once, so every
+//! answer must look settled.
 
 use crate::history::{Dice, History, Verb, one_in};
 use crate::names::{Name, name};

@@ -1,7 +1,7 @@
 //! The twin's time: everything that is due is settled at once, one item after another, before each request.
 //!
-//! Order: the earlier deadline first; at the same instant holds, then groups; then what came first. The end of an
-//! offer's window needs no item: it is judged by the clock alone.
+//! Order: the earlier deadline first; at the same instant holds, then groups; then what came first. The end
+//! of an offer's window needs no item: it is judged by the clock alone.
 
 use crate::state::{Group, Seat, Twin, TwinOffer, plus};
 use stampede_core::{GroupRule, GroupState, Money, Settle, Status};

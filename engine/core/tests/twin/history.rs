@@ -1,7 +1,7 @@
 //! Random sales: a few offers of very different rules, few buyers and few ids, so that everything collides.
 //!
-//! A history is dice only. What they mean is decided while it is played (see `moves`), from what the sale looks like
-//! then: so most moves hit something that exists, and a shrunk history still means something.
+//! A history is dice only. What they mean is decided while it is played (see `moves`), from what the sale
+//! looks like then: so most moves hit something that exists, and a shrunk history still means something.
 
 use proptest::prelude::*;
 use stampede_core::{

@@ -1,4 +1,5 @@
-//! Turns dice into requests that fit the sale as it stands: mostly things that exist, sometimes things that do not.
+//! Turns dice into requests that fit the sale as it stands: mostly things that exist, sometimes things that
+//! do not.
 //!
 //! Reads the twin to see what exists; decides nothing about answers.
 

@@ -1,7 +1,7 @@
 //! Plays a history on the machine and on the twin side by side and compares every answer in full.
 //!
-//! The machine sweeps late and in small slices, the twin settles everything at once: no request may notice. Called by
-//! the twin test and the property tests.
+//! The machine sweeps late and in small slices, the twin settles everything at once: no request may notice.
+//! Called by the twin test and the property tests.
 
 use crate::driver::Driver;
 use crate::history::{Dice, History, Verb, definition};
@@ -15,6 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// When every sale begins.
 pub(crate) const START: u64 = 1_000_000;
+
+/// A failure shows so many lines of its history.
+const LINES_SHOWN_MAX: usize = 200;
 
 /// A played sale.
 pub(crate) struct Played {
@@ -55,10 +58,18 @@ pub(crate) fn guarded(script: impl FnOnce(&mut Played)) -> Result<Played, String
     match done {
         Ok(()) => match played.difference.take() {
             None => Ok(played),
-            Some(difference) => Err(format!("{}{difference}", played.transcript)),
+            Some(difference) => Err(format!("{}{difference}", last_lines(&played.transcript))),
         },
-        Err(panic) => Err(format!("{}PANIC: {}", played.transcript, words(panic.as_ref()))),
+        Err(panic) => Err(format!("{}PANIC: {}", last_lines(&played.transcript), words(panic.as_ref()))),
     }
+}
+
+/// What a reader of a failure can take in.
+fn last_lines(transcript: &str) -> String {
+    let lines: Vec<&str> = transcript.lines().collect();
+    let from = lines.len().saturating_sub(LINES_SHOWN_MAX);
+    let cut = if from > 0 { format!("  ({from} lines before these)\n") } else { String::new() };
+    lines[from..].iter().fold(cut, |text, line| text + line + "\n")
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

@@ -6,6 +6,9 @@ use crate::history::{History, histories};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::hash::{BuildHasher, RandomState};
 
+/// Shrinking ends here and leaves the rest to the removal of needless moves.
+const SHRINK_MS_MAX: u32 = 10_000;
+
 /// A number from the environment, or else this one.
 fn from_environment(key: &str, otherwise: impl FnOnce() -> u64) -> u64 {
     match std::env::var(key) {
@@ -25,6 +28,7 @@ pub(crate) fn for_all(test: &str, file: &str, cases: u64, check: impl Fn(&Histor
         cases: u32::try_from(cases).expect("TWIN_CASES fits 32 bits"),
         failure_persistence: None,
         max_shrink_iters: 20_000,
+        max_shrink_time: SHRINK_MS_MAX,
         ..Config::default()
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

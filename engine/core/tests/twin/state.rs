@@ -1,8 +1,9 @@
 //! What the twin knows: offers, pools and operations done, as plain lists. Nothing is counted ahead.
 //!
-//! Every count (a pool's held units, a buyer's units, a group's seats) is summed up from the reservations each time it
-//! is asked for. That is slow and cannot drift, which is the point: the machine's counters are compared with these sums.
-//! Rules about time stand in `due`, those of each request in the file named after it.
+//! Every count (a pool's held units, a buyer's units, a group's seats) is summed up from the reservations
+//! each time it is asked for. That is slow and cannot drift, which is the point: the machine's counters are
+//! compared with these sums. Rules about time stand in `due`, those of each request in the file named after
+//! it.
 
 use crate::names::Name;
 use stampede_core::{
