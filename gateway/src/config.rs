@@ -5,6 +5,7 @@
 
 use crate::field_error::{self, FieldError, Table};
 use serde::Deserialize;
+use stampede_engine::{EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, RUN_REQUESTS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,7 @@ pub const KEYS: &[Key] = &[
     text(
         "shards",
         "shards",
-        "one per core, at most 64",
+        "half the cores, at least 1",
         "1 to 256",
         "How many writers share the campaigns. A campaign lives on one of them.",
     ),
@@ -143,9 +144,9 @@ pub const KEYS: &[Key] = &[
     number(
         "limits.inbox",
         "requests",
-        65_536,
-        64,
-        1 << 20,
+        INBOX_REQUESTS_DEFAULT as u64,
+        RUN_REQUESTS_MAX as u64,
+        INBOX_REQUESTS_MAX as u64,
         "Requests that wait for one shard. A request that finds it full is answered with BUSY and took nothing.",
     ),
 ];
@@ -407,8 +408,7 @@ fn durability(value: Option<&str>) -> Result<Durability, FieldError> {
 }
 
 fn shards(value: Option<u64>) -> Result<u16, FieldError> {
-    let by_cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get().min(64) as u64);
-    match value.unwrap_or_else(by_cores) {
+    match value.unwrap_or_else(|| u64::from(EngineConfig::default().shards)) {
         count @ 1..=256 => Ok(count as u16),
         other => Err(FieldError::expected("shards", "1 to 256", Some(&other.to_string()))),
     }

@@ -187,7 +187,7 @@ fn schema_and_docs_print_what_tools_can_read() {
     for (section, line) in [
         ("commands", "| `BUY offer buyer id "),
         ("statuses", "| 115 | `SOLD_OUT` | refusal | yes |"),
-        ("config", "| `shards` | shards | one per core, at most 64 | 1 to 256 |"),
+        ("config", "| `shards` | shards | half the cores, at least 1 | 1 to 256 |"),
         ("offer-fields", "| `settle.group.size` | 2 to 1,000,000 | required |"),
     ] {
         let text = printed(&["docs", section]);
