@@ -41,6 +41,14 @@ struct Use {
     only_from: &'static [&'static str],
 }
 
+/// Two modules of one layer that may name each other, which no other two may.
+#[derive(Debug)]
+struct Pair {
+    package: &'static str,
+    modules: [&'static str; 2],
+    why: &'static str,
+}
+
 /// Everything that breaks the ranks, as sentences that say where and what to do.
 ///
 /// # Errors
@@ -81,6 +89,9 @@ pub fn diagram() -> String {
         let width = ranked.layers.iter().map(|layer| layer.modules_text().len()).max().unwrap_or(0).min(48);
         for layer in ranked.layers {
             text.extend(["  ", &format!("{:<width$}", layer.modules_text()), "  ", layer.about, "\n"]);
+        }
+        for Pair { modules: [one, other], why, .. } in ranked.pairs() {
+            text.extend(["  ", one, " and ", other, " know each other: ", why, "\n"]);
         }
         text.push('\n');
     }
@@ -190,7 +201,7 @@ impl Crate {
                 )
             });
         };
-        if target.entry == own.entry || target.depth > own.depth {
+        if target.entry == own.entry || target.depth > own.depth || self.are_paired(own, target) {
             return None;
         }
         let relation = if target.depth == own.depth { "stands beside it" } else { "stands above it" };
@@ -201,6 +212,17 @@ impl Crate {
             target.entry,
             self.package,
         ))
+    }
+
+    fn are_paired(&self, one: Rank, other: Rank) -> bool {
+        one.depth == other.depth
+            && self
+                .pairs()
+                .any(|pair| pair.modules.contains(&one.entry) && pair.modules.contains(&other.entry))
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &'static Pair> {
+        table::PAIRS.iter().filter(|pair| pair.package == self.package)
     }
 
     /// What is wrong with naming another crate of the workspace, if anything.

@@ -2,23 +2,36 @@
 //!
 //! Kept by hand: a new module is put where its imports let it stand. The rules are in `layers`.
 
-use super::{Crate, Layer, Use};
+use super::{Crate, Layer, Pair, Use};
 
 pub(super) const CRATES: &[Crate] = &[LOADGEN, GATEWAY, ENGINE, CORE, COMPARE, MICRO, XTASK];
+
+/// Each one is an exception, and says why it is worth it.
+pub(super) const PAIRS: &[Pair] = &[
+    Pair { package: "stampede-engine", modules: ["run", "outbox"], why: "a run carries its return address" },
+    Pair {
+        package: "stampede-engine",
+        modules: ["engine", "client"],
+        why: "an engine hands out its clients",
+    },
+];
 
 const LOADGEN: Crate = Crate {
     package: "stampede-loadgen",
     folder: "loadgen",
     uses: &[Use { package: "stampede-gateway", only_from: &["demo"] }],
     layers: &[
-        Layer { about: "says what was seen: terminal, JSON, HTML", modules: &["report"] },
-        Layer { about: "kinds of run: open loop, recorded groups", modules: &["open", "replay"] },
-        Layer { about: "what was answered, and what it adds up to", modules: &["ledger", "record"] },
+        Layer { about: "runs what the command line asks for", modules: &["command"] },
+        Layer { about: "runs made of other runs", modules: &["compare", "demo"] },
+        Layer { about: "one sale from plan to report", modules: &["sale"] },
+        Layer { about: "the flags; terminal, JSON and HTML reports", modules: &["cli", "report"] },
+        Layer { about: "how a run is driven: open loop, recorded groups", modules: &["open", "replay"] },
+        Layer { about: "rebuilds the sale from the answers; measures", modules: &["ledger", "record"] },
         Layer {
-            about: "closed loop; who buys; what an answer means",
+            about: "closed loop; who buys; offers; what an answer said",
             modules: &["closed", "population", "setup", "verdict"],
         },
-        Layer { about: "what is sent, in which class", modules: &["plan", "class"] },
+        Layer { about: "what is sent; classes of answers", modules: &["plan", "class"] },
         Layer { about: "the wire, times, processor time", modules: &["wire", "schedule", "latency", "cpu"] },
     ],
 };
@@ -28,14 +41,15 @@ const GATEWAY: Crate = Crate {
     folder: "gateway",
     uses: &[Use { package: "stampede-engine", only_from: &[] }],
     layers: &[
+        Layer { about: "the command line", modules: &["cli"] },
         Layer { about: "listens, accepts, shuts down", modules: &["server"] },
         Layer { about: "one socket: reads, submits, answers in order", modules: &["connection"] },
-        Layer { about: "answers to replies", modules: &["reply", "info"] },
+        Layer { about: "answers to replies; INFO; tables for the docs", modules: &["reply", "info", "docs"] },
         Layer { about: "frames to requests; what connections share", modules: &["command", "shared"] },
         Layer { about: "settings; offers as JSON and TOML", modules: &["config", "offer_text"] },
         Layer {
-            about: "frames; files; sentences about bad fields",
-            modules: &["resp", "text_file", "field_error"],
+            about: "frames, files, the operators' page, words for errors",
+            modules: &["resp", "text_file", "ops", "field_error", "error_code"],
         },
     ],
 };
@@ -45,11 +59,10 @@ const ENGINE: Crate = Crate {
     folder: "engine",
     uses: &[Use { package: "stampede-core", only_from: &[] }],
     layers: &[
-        Layer { about: "the blocking way in", modules: &["client"] },
-        Layer { about: "starts shards, finds the shard of a request", modules: &["engine"] },
+        Layer { about: "starts shards, takes runs; the blocking way in", modules: &["engine", "client"] },
         Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
         Layer { about: "the bounded way to a shard", modules: &["inbox"] },
-        Layer { about: "requests and their answers on their way", modules: &["run"] },
+        Layer { about: "requests out, answers back", modules: &["run", "outbox"] },
         Layer { about: "where events are kept", modules: &["journal"] },
         Layer { about: "time, waking, slots, counters", modules: &["clock", "wake", "slot", "counters"] },
     ],

@@ -64,3 +64,12 @@ fn another_crate_is_used_only_where_the_table_allows() {
     check("shelf", "use stampede_engine::Engine;", &["only till::demo may use `stampede_engine`"]);
     check("till", "use stampede_core::Machine;", &["shop must not use `stampede_core`"]);
 }
+
+#[test]
+fn only_a_pair_of_the_table_may_name_each_other() {
+    let engine =
+        super::table::CRATES.iter().find(|known| known.package == "stampede-engine").expect("it is ranked");
+    let rank = |module: &str| engine.rank(&[module.to_owned()]).expect("it is ranked");
+    assert!(engine.are_paired(rank("run"), rank("outbox")));
+    assert!(!engine.are_paired(rank("clock"), rank("wake")));
+}
