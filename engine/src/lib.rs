@@ -40,7 +40,7 @@
 //! hands the events to the [`Journal`]) → [`Outbox`].
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `slot, clock, wake, counters, outbox + run` → `config, inbox, journal` → `shard` → `engine + client`.
+//! `slot, clock, wake, counters` → `outbox + run` → `config, inbox, journal` → `shard` → `engine + client`.
 
 pub use stampede_core as core;
 
