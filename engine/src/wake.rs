@@ -105,3 +105,45 @@ impl Patience {
         if cores > usize::from(shards) { Patience::Spin } else { Patience::Yield }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Stress alone rarely meets the few nanoseconds in which a wake-up could be lost; here the look for work itself
+    //! plays the bringer, so that both moments are met every time.
+
+    use super::{Patience, Wake, YIELD_COUNT};
+    use std::cell::Cell;
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Waits on a thread of its own; `last_look` answers the look that comes after the announcement.
+    fn returns(last_look: impl Fn(&Wake) -> bool + Send + 'static) -> bool {
+        let (done, is_done) = channel();
+        thread::spawn(move || {
+            let wake = Arc::new(Wake::default());
+            wake.bind();
+            let looks = Cell::new(0);
+            wake.wait(Patience::Yield, None, || {
+                looks.set(looks.get() + 1);
+                looks.get() > YIELD_COUNT && last_look(&wake)
+            });
+            done.send(looks.get())
+        });
+        is_done.recv_timeout(Duration::from_secs(20)) == Ok(YIELD_COUNT + 1)
+    }
+
+    #[test]
+    fn work_that_came_just_before_the_last_look_keeps_the_shard_awake() {
+        assert!(returns(|_| true));
+    }
+
+    #[test]
+    fn work_that_comes_just_after_the_last_look_wakes_the_shard() {
+        assert!(returns(|wake| {
+            wake.wake();
+            false
+        }));
+    }
+}
