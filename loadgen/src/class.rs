@@ -3,6 +3,9 @@
 //! A refusal or a replay is cheap for a server; a figure that adds them to accepted reservations says nothing.
 //! Owns the classes and how a reply falls into one; the counts live in `record` and `closed`.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Serialize;
 
 use crate::wire::frame::{Frame, Head};
@@ -103,6 +106,9 @@ pub fn classify(asked: Asked, frame: Frame<'_>) -> Class {
     }
 }
 
+/// Built once: building the search costs more than the search.
+static REPLAYED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("replayed"));
+
 #[inline]
 fn classify_buy(status: &[u8], frame: Frame<'_>) -> Class {
     if !is_state(status) {
@@ -110,7 +116,7 @@ fn classify_buy(status: &[u8], frame: Frame<'_>) -> Class {
     }
     // Replays are rare next to the rest, and the pair stands near the end: one search of the bytes is
     // cheaper than walking the pairs. A false hit inside an id is settled by the walk.
-    if memchr::memmem::find(frame.bytes(), b"replayed").is_some() && frame.field(b"replayed").is_some() {
+    if REPLAYED.find(frame.bytes()).is_some() && frame.field(b"replayed").is_some() {
         Class::Replayed
     } else {
         Class::Accepted

@@ -86,7 +86,7 @@ fn run_redis(
     let late = result.recorder.count(Class::Timeout);
     let total: u64 = plan.offers.iter().map(|offer| offer.stock).sum();
     ensure!(
-        late > 0 || accepted as i64 + left == total as i64,
+        late > 0 || accepted.cast_signed() + left == total.cast_signed(),
         "the Redis peer: {accepted} accepted and {left} left do not add up to {total} units"
     );
     Ok(result)
@@ -112,13 +112,15 @@ pub fn run_closed(pair: &Pair, prefix: &str, plan: &ClosedLoop, report: &mut Rep
     Ok(())
 }
 
+/// One figure of a run.
+type Figure = fn(&RunReport) -> f64;
+
 /// The ratios, as a table.
 pub fn table(report: &Report) -> String {
     let mut out = String::new();
     if !report.runs.is_empty() {
         let _ = writeln!(out, "\n| open loop, median of the rounds | Stampede | Redis + Lua | ratio |");
         let _ = writeln!(out, "|---|---|---|---|");
-        type Figure = fn(&RunReport) -> f64;
         let figures: [(&str, Figure); 4] = [
             ("goodput, accepted per second", |run| run.goodput_per_s),
             ("p50, µs", |run| run.latency.p50_us),

@@ -29,7 +29,7 @@ const BOTS_PERCENT: f64 = 10.0;
 const EARLY_PER_S: f64 = 500.0;
 const BEFORE: Duration = Duration::from_secs(1);
 /// How long the rush lasts.
-const RUSH: Duration = Duration::from_secs(4);
+const RUSH: Duration = Duration::from_secs(8);
 const AFTER: Duration = Duration::from_secs(1);
 
 /// Runs the demo; with `stay` it returns after Ctrl-C. `tell` is called with what is going on and with the report.

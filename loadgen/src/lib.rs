@@ -5,6 +5,11 @@
 //!
 //! From the bottom up: `wire` (bytes), `class` (what an answer is), `closed` (maximum throughput).
 
+#![allow(
+    clippy::cast_sign_loss,
+    reason = "rates, times and lengths are checked to be 0 or more before they are cut to whole numbers"
+)]
+
 pub mod class;
 pub mod cli;
 pub mod closed;

@@ -104,7 +104,7 @@ fn check_closed(client: &mut Client, offer: &str, hot: HotOffer, report: &mut Cl
     let pool = client.command(&[b"POOL", b"GET", offer.as_bytes()])?;
     let field = |name: &[u8]| pool.frame().field_number(name).unwrap_or(-1);
     let taken = field(b"held") + field(b"sold");
-    let expected = (counts.accepted + before) as i64;
+    let expected = (counts.accepted + before).cast_signed();
     let mut faults = Vec::new();
     if taken != expected {
         faults.push(format!("pool {offer}: expected {expected} units taken, found {taken}"));
@@ -115,7 +115,7 @@ fn check_closed(client: &mut Client, offer: &str, hot: HotOffer, report: &mut Cl
     if let HotOffer::Groups(size) = hot {
         let answer = client.command(&[b"OFFER", b"GET", offer.as_bytes()])?;
         let formed = answer.frame().field_number(b"groups_formed").unwrap_or(-1);
-        let expected = (counts.accepted / u64::from(size)) as i64;
+        let expected = (counts.accepted / u64::from(size)).cast_signed();
         if formed != expected {
             faults.push(format!("offer {offer}: expected {expected} groups formed, found {formed}"));
         }

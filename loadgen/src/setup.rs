@@ -69,13 +69,11 @@ pub fn put_redis_sale(
     units: u64,
 ) -> Result<String, WireError> {
     let loaded = client.command(&[b"SCRIPT", b"LOAD", REDIS_SALE.as_bytes()])?;
-    let sha = match loaded.frame().head() {
-        Head::Text(sha) => String::from_utf8_lossy(sha).into_owned(),
-        _ => {
-            let answer = loaded.frame().sentence();
-            return Err(WireError::Refused { command: "SCRIPT LOAD".into(), answer });
-        }
+    let Head::Text(sha) = loaded.frame().head() else {
+        let answer = loaded.frame().sentence();
+        return Err(WireError::Refused { command: "SCRIPT LOAD".into(), answer });
     };
+    let sha = String::from_utf8_lossy(sha).into_owned();
     client.command(&[b"DEL", buyers.as_bytes()])?;
     client.must(&[b"SET", stock.as_bytes(), units.to_string().as_bytes()])?;
     Ok(sha)

@@ -13,7 +13,7 @@ use crate::plan::{Plan, ReservationIndex, arg_id, write_about};
 use crate::verdict::Verdict;
 use crate::wire::WireError;
 use crate::wire::client::Client;
-use crate::wire::encode::{arg, begin};
+use crate::wire::encode::{arg, begin, command};
 use crate::wire::frame::{Frame, Head};
 
 /// What SHOW says of one reservation.
@@ -130,14 +130,11 @@ impl<'a> Comparison<'a> {
         client.ask_all(
             plan.offers.len(),
             |index, out| {
-                begin(out, 3);
-                [&b"POOL"[..], b"GET", plan.offers[index].id.as_bytes()]
-                    .iter()
-                    .for_each(|word| arg(out, word));
+                command(out, &[b"POOL", b"GET", plan.offers[index].id.as_bytes()]);
             },
             |index, frame| {
                 let (offer, sums) = (&plan.offers[index], &expected[index]);
-                let total = offer.stock as i64;
+                let total = offer.stock.cast_signed();
                 let fields: [(&str, i64); 4] = [
                     ("total", total),
                     ("available", total - sums.held - sums.sold),
@@ -159,10 +156,7 @@ impl<'a> Comparison<'a> {
         client.ask_all(
             plan.offers.len(),
             |index, out| {
-                begin(out, 3);
-                [&b"OFFER"[..], b"GET", plan.offers[index].id.as_bytes()]
-                    .iter()
-                    .for_each(|word| arg(out, word));
+                command(out, &[b"OFFER", b"GET", plan.offers[index].id.as_bytes()]);
             },
             |index, frame| {
                 let (offer, sums) = (&plan.offers[index], &expected[index]);

@@ -175,14 +175,12 @@ impl Connection {
         self.encode_queue();
         let mut outbound = self.outbound.borrow_mut();
         while !outbound.is_empty() {
-            match stream.try_write(&outbound) {
-                Ok(len) => drop(outbound.drain(..len)),
+            let Ok(len) = stream.try_write(&outbound) else {
                 // Not ready, or broken: the reader's task finds out which.
-                Err(_) => {
-                    self.has_outbound.notify_one();
-                    return;
-                }
-            }
+                self.has_outbound.notify_one();
+                return;
+            };
+            outbound.drain(..len);
         }
     }
 

@@ -37,7 +37,7 @@ mod precise {
 
         pub(super) async fn wait(&self, duration: Duration) -> io::Result<()> {
             let value = Timespec {
-                tv_sec: duration.as_secs() as i64,
+                tv_sec: duration.as_secs().cast_signed(),
                 // Zero would switch the timer off.
                 tv_nsec: i64::from(duration.subsec_nanos().max(1)),
             };

@@ -197,7 +197,7 @@ mod tests {
             pipeline: 8,
             matching,
             prefix: "p".into(),
-            open_formed: Duration::from_secs(60),
+            open_formed: Duration::from_mins(1),
             open_failed: Duration::from_secs(1),
             chunk: 2,
             price: 5,

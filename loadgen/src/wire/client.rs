@@ -128,7 +128,7 @@ impl Client {
     fn fill(&mut self, due: usize) -> Result<(), WireError> {
         self.inbound.drain(..self.taken);
         self.taken = 0;
-        let mut chunk = [0_u8; 32 << 10];
+        let mut chunk = [0_u8; 16 << 10];
         match self.stream.read(&mut chunk) {
             Ok(0) => Err(WireError::Closed { addr: self.addr.clone(), due }),
             Ok(len) => {

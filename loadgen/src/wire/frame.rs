@@ -106,6 +106,16 @@ fn header(buf: &[u8], at: usize) -> Result<Option<(u8, i64, usize)>, Malformed> 
 
 #[inline]
 fn number_line(buf: &[u8], mut at: usize) -> Result<Option<(i64, usize)>, Malformed> {
+    // Nearly every length and most numbers of an answer have one or two digits: told by two looks, no loop.
+    if let Some(&[first @ b'0'..=b'9', second, third]) = buf.get(at..).and_then(<[u8]>::first_chunk::<3>) {
+        let value = i64::from(first - b'0');
+        if second == b'\r' && third == b'\n' {
+            return Ok(Some((value, at + 3)));
+        }
+        if second.is_ascii_digit() && third == b'\r' && buf.get(at + 3) == Some(&b'\n') {
+            return Ok(Some((value * 10 + i64::from(second - b'0'), at + 4)));
+        }
+    }
     let is_negative = buf.get(at) == Some(&b'-');
     at += usize::from(is_negative);
     let mut value = 0_i64;

@@ -3,7 +3,7 @@
 //! Written from the protocol alone, plainly, one lock around everything. It is not fast and not complete: it
 //! answers what the generator asks. Each lie is one that a real server could tell after a real bug.
 
-pub mod server;
+pub(crate) mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -12,16 +12,16 @@ use serde_json::Value;
 
 /// What the shop does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
+pub(crate) enum Lie {
     /// Nothing.
     None,
     /// Sells one unit more than there are, and hides it in its books.
     Oversells,
     /// Forgets one accepted reservation.
     LosesReservation,
-    /// POOL GET counts one unit too many as sold.
+    /// `POOL GET` counts one unit too many as sold.
     PoolOffByOne,
-    /// Never sells the last unit, and says SOLD_OUT.
+    /// Never sells the last unit, and says `SOLD_OUT`.
     SoldOutEarly,
     /// Sells a second unit to a repeated id.
     SellsRepeats,
@@ -76,17 +76,17 @@ struct Offer {
 
 /// The shop's books.
 #[derive(Debug)]
-pub struct Shop {
+pub(crate) struct Shop {
     lie: Lie,
     has_lied: bool,
     offers: BTreeMap<String, Offer>,
 }
 
 /// One answer: a status and its pairs, or an error.
-pub type Pairs = Vec<(String, Field)>;
+pub(crate) type Pairs = Vec<(String, Field)>;
 
 /// The value of a pair.
-pub enum Field {
+pub(crate) enum Field {
     Number(i64),
     Text(String),
     Maps(Vec<Pairs>),
@@ -111,7 +111,7 @@ fn now() -> Instant {
 
 impl Offer {
     fn count(&self, wanted: impl Fn(&Reservation) -> bool) -> i64 {
-        self.reservations.values().filter(|reservation| wanted(reservation)).count() as i64
+        self.reservations.values().map(|reservation| i64::from(wanted(reservation))).sum()
     }
 
     fn held(&self) -> i64 {
@@ -155,7 +155,7 @@ impl Offer {
 }
 
 impl Shop {
-    pub fn new(lie: Lie) -> Self {
+    pub(crate) fn new(lie: Lie) -> Self {
         Self { lie, has_lied: false, offers: BTreeMap::new() }
     }
 
@@ -167,7 +167,7 @@ impl Shop {
     }
 
     /// Answers one command; `Err` is the text of a RESP error.
-    pub fn answer(&mut self, words: &[String]) -> Result<Pairs, String> {
+    pub(crate) fn answer(&mut self, words: &[String]) -> Result<Pairs, String> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["OFFER", "PUT", offer, json] => self.put(offer, json),
@@ -353,9 +353,10 @@ impl Shop {
         let paid = offer.count(|reservation| reservation.was_paid) * offer.price + offer.late_cash;
         let refunded = offer.count(|reservation| reservation.state == "REFUNDED");
         let owed = refunded * offer.price + offer.late_cash;
-        let groups = |state| offer.groups.values().filter(|group| group.state == state).count() as i64;
+        let groups =
+            |state| offer.groups.values().filter(|group| group.state == state).count().cast_signed() as i64;
         let mut fields = vec![
-            ("reservations", offer.reservations.len() as i64),
+            ("reservations", offer.count(|_| true)),
             ("held", offer.held()),
             ("sold", offer.sold()),
             ("paid", paid),

@@ -9,7 +9,7 @@ use stampede_loadgen::wire::frame::{Frame, frame_len};
 use super::{Field, Lie, Pairs, Shop};
 
 /// Opens a shop on a free port and answers its address. It stays until the process ends.
-pub fn open(lie: Lie) -> String {
+pub(crate) fn open(lie: Lie) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("it is bound").to_string();
     let shop = Arc::new(Mutex::new(Shop::new(lie)));
@@ -23,7 +23,7 @@ pub fn open(lie: Lie) -> String {
 }
 
 fn serve(mut stream: TcpStream, shop: &Mutex<Shop>) {
-    let (mut inbound, mut chunk) = (Vec::new(), [0; 64 << 10]);
+    let (mut inbound, mut chunk) = (Vec::new(), [0; 16 << 10]);
     while let Ok(len @ 1..) = stream.read(&mut chunk) {
         inbound.extend_from_slice(&chunk[..len]);
         let (mut at, mut out) = (0, Vec::new());
@@ -63,7 +63,9 @@ fn write_pairs(pairs: &Pairs, out: &mut Vec<u8>) {
             Field::Text(text) => out.extend_from_slice(format!("${}\r\n{text}\r\n", text.len()).as_bytes()),
             Field::Maps(maps) => {
                 out.extend_from_slice(format!("*{}\r\n", maps.len()).as_bytes());
-                maps.iter().for_each(|map| write_pairs(map, out));
+                for map in maps {
+                    write_pairs(map, out);
+                }
             }
         }
     }
