@@ -7,8 +7,10 @@
 pub mod args;
 pub mod describe;
 pub mod error;
+mod later;
 pub mod operator;
 pub mod session;
+pub mod spec;
 pub mod storefront;
 pub mod table;
 
@@ -16,8 +18,8 @@ use crate::resp::decode::Frame;
 use args::Args;
 use error::{CommandError, Shown};
 use session::{Local, Session};
+use spec::Spec;
 use stampede_engine::core::{Request, Text};
-use table::Spec;
 
 /// What a frame asks for.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ pub fn parse(frame: Frame<'_>) -> Result<Command<'_>, CommandError> {
 pub fn find(frame: Frame<'_>) -> Result<&'static Spec, CommandError> {
     let name = frame.name();
     let Some(spec) = table::TABLE.iter().find(|spec| spec.is_named(name)) else {
-        return Err(match table::later(name) {
+        return Err(match later::later(name) {
             Some(command) => CommandError::NotYet(command),
             None => CommandError::Unknown(Shown::new(name)),
         });
@@ -94,7 +96,7 @@ pub fn find(frame: Frame<'_>) -> Result<&'static Spec, CommandError> {
         return Ok(spec);
     };
     spec.subcommands.iter().find(|sub| sub.is_named(word)).ok_or_else(|| {
-        match table::later_subcommand(spec, word) {
+        match later::later_subcommand(spec, word) {
             Some(command) => CommandError::NotYet(command),
             None => CommandError::UnknownSubcommand { command: spec.name, word: Shown::new(word) },
         }

@@ -7,6 +7,7 @@
 //! longer than the configuration allows is closed. The server makes connections and tells them to stop.
 
 mod batch;
+mod byte_queue;
 mod dispatch;
 mod lane;
 mod patience;
@@ -15,17 +16,18 @@ mod pipeline;
 use crate::error_code::ErrorCode;
 use crate::resp::decode::{Decoder, Limits};
 use crate::shared::{PeerId, Shared};
+use byte_queue::ByteQueue;
 use bytes::{Buf, BytesMut};
 use dispatch::{Desk, Next};
 use patience::{Patience, Waits};
 use pipeline::Pipeline;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -36,7 +38,7 @@ const ARG_BYTES_MAX: usize = 64 * 1_024;
 const READ_BYTES_MIN: usize = 4 * 1_024;
 /// What a connection reads into at most at once: as much as a run carries.
 const READ_BYTES_MAX: usize = 64 * 1_024;
-/// What an idle connection keeps of a buffer that had grown.
+/// What an idle connection keeps of a read buffer that had grown.
 const KEPT_BYTES_MAX: usize = 128 * 1_024;
 /// How long the peer's last bytes are thrown away before a connection closes on an error: closing on unread bytes would
 /// reset the connection, and the peer might never see why.
@@ -65,7 +67,7 @@ pub(crate) struct Connection {
     read: BytesMut,
     /// How much to read at once; grows while reads fill it.
     read_bytes: usize,
-    out: BytesMut,
+    out: ByteQueue,
     decoder: Decoder,
     /// Decodes the frames of a batch, which are not in the read buffer.
     batch_decoder: Decoder,
@@ -95,7 +97,7 @@ impl Connection {
             stream,
             read: BytesMut::new(),
             read_bytes: READ_BYTES_MIN,
-            out: BytesMut::new(),
+            out: ByteQueue::default(),
             decoder: Decoder::new(frames),
             batch_decoder: Decoder::new(frames),
             batch: BytesMut::new(),
@@ -247,22 +249,20 @@ impl Connection {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let count = ready!(pin!(self.stream.write_buf(&mut self.out)).poll(context))?;
+        let count = ready!(Pin::new(&mut self.stream).poll_write(context, self.out.waiting()))?;
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
+        self.out.take(count);
         self.patience.bytes_written();
-        if self.out.is_empty() {
-            release(&mut self.out);
-        }
         Poll::Ready(Ok(()))
     }
 
     /// Waits for the peer, as long as it may take.
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let half_frame = self.phase == Phase::Serving && self.pipeline.is_empty() && !self.read.is_empty();
-        if self.read.is_empty() {
-            release(&mut self.read);
+        if self.read.is_empty() && self.read.capacity() > KEPT_BYTES_MAX {
+            self.read = BytesMut::new();
         }
         match ready!(self.patience.poll_over(context, half_frame, !self.out.is_empty())) {
             Waits::Frame => {
@@ -304,12 +304,5 @@ impl Connection {
         };
         // Whether the peer closed or the time ran out, the connection ends here.
         let _ended = timeout(LINGER, reading).await;
-    }
-}
-
-/// Frees an empty buffer that one large frame or reply made large.
-fn release(buffer: &mut BytesMut) {
-    if buffer.capacity() > KEPT_BYTES_MAX {
-        *buffer = BytesMut::new();
     }
 }

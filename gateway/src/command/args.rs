@@ -3,7 +3,8 @@
 //! Options come in any order, each at most once. Every error names the argument. Nothing is copied.
 
 use crate::command::error::{CommandError, Shown};
-use crate::command::table::{Spec, later_option};
+use crate::command::later::later_option;
+use crate::command::spec::Spec;
 use crate::resp::decode::Frame;
 use stampede_engine::core::{LIST_MAX, MAX_NUMBER, Millis, ORDER_UNITS_MAX, Text, Units};
 
@@ -104,7 +105,7 @@ impl<'a> Args<'a> {
         };
         whole_number(digits)
             .filter(|units| *units != 0 && *units <= MAX_NUMBER)
-            .map(|units| units as i64 * sign)
+            .and_then(|units| Some(i64::try_from(units).ok()? * sign))
             .ok_or_else(|| {
                 wrong(argument, "a whole number other than 0, at most 9007199254740991 either way", bytes)
             })

@@ -4,7 +4,8 @@
 
 use crate::command::args::Args;
 use crate::command::find;
-use crate::command::table::{Effect, Group, Spec, TABLE};
+use crate::command::spec::{Effect, Group, Spec};
+use crate::command::table::TABLE;
 use crate::error_code::ErrorCode;
 use crate::resp::decode::Frame;
 use crate::resp::encode::{Encoder, key};

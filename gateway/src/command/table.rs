@@ -1,109 +1,10 @@
 //! The table of commands: the one definition from which parsing, COMMAND, the docs and the tests derive.
 //!
-//! A line's `parse` is what reads it, so that a command cannot be documented and missing, or the other way round. What a
-//! later version will bring stands at the end, to be refused by name.
+//! A line's `parse` is what reads it, so that a command cannot be documented and missing, or the other way round.
 
-use crate::command::Command;
-use crate::command::args::Args;
-use crate::command::error::CommandError;
+pub use crate::command::spec::Spec;
+use crate::command::spec::{Effect, Group, Parse};
 use crate::command::{operator, session, storefront};
-use crate::resp::decode::Frame;
-
-/// Who a command is for; the group of COMMAND DOCS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// The storefront's.
-    Storefront,
-    /// The operator's.
-    Operator,
-    /// About the connection.
-    Connection,
-    /// About the server.
-    Server,
-    /// MULTI and its like.
-    Transactions,
-}
-
-impl Group {
-    /// The name in COMMAND DOCS and in the docs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Group::Storefront => "storefront",
-            Group::Operator => "operator",
-            Group::Connection => "connection",
-            Group::Server => "server",
-            Group::Transactions => "transactions",
-        }
-    }
-}
-
-/// Whether a command changes anything; its flags and ACL categories follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Changes the sale.
-    Write,
-    /// Reads the sale.
-    Read,
-    /// Touches no sale.
-    None,
-}
-
-/// Reads the arguments of a command.
-pub type Parse = for<'a> fn(Args<'a>) -> Result<Command<'a>, CommandError>;
-
-/// One command or subcommand.
-#[derive(Debug)]
-pub struct Spec {
-    /// Its name, or the subcommand's own word.
-    pub name: &'static str,
-    /// Its name with the command's before it.
-    pub full_name: &'static str,
-    /// Arguments, names included; negative: at least so many.
-    pub arity: i16,
-    /// The place of its key, the shard's; 0: none.
-    pub key: u8,
-    /// What it does to a sale.
-    pub effect: Effect,
-    /// Who it is for.
-    pub group: Group,
-    /// Its arguments.
-    pub syntax: &'static str,
-    /// What it does, in one sentence.
-    pub summary: &'static str,
-    /// What its answer's `status` may be; empty where the answer is no map.
-    pub statuses: &'static [&'static str],
-    /// Reads it.
-    pub parse: Parse,
-    /// Its subcommands; where there are any, the second argument names one.
-    pub subcommands: &'static [Spec],
-}
-
-impl Spec {
-    /// Whether a word is its name, in any case.
-    pub fn is_named(&self, word: &[u8]) -> bool {
-        self.name.as_bytes().eq_ignore_ascii_case(word)
-    }
-
-    /// How many words name it.
-    pub fn words(&self) -> usize {
-        if self.name.len() == self.full_name.len() { 1 } else { 2 }
-    }
-
-    /// Whether a frame has as many arguments as it takes.
-    pub fn check_arity(&self, frame: Frame<'_>) -> Result<(), CommandError> {
-        let count = frame.args_count();
-        let wanted = usize::from(self.arity.unsigned_abs());
-        if count == wanted || (self.arity < 0 && count > wanted) {
-            return Ok(());
-        }
-        Err(CommandError::Arity { command: self.full_name, syntax: self.syntax })
-    }
-
-    /// The key of a frame of this command, if it has one.
-    pub fn key_of<'a>(&self, frame: Frame<'a>) -> Option<&'a [u8]> {
-        if self.key == 0 { None } else { frame.arg(usize::from(self.key)) }
-    }
-}
 
 /// A line without subcommands.
 const fn line(
@@ -192,7 +93,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer id [AMOUNT n] [REF text]",
             "Records a payment. Before the deadline it wins; later the money is owed back, or the units are taken again if the offer says so. The same REF again is a replay.",
-            &["PAID", "WON", "RELEASED", "REFUNDED", "OFFER_UNKNOWN", "UNKNOWN", "AMOUNT"],
+            &["PAID", "WON", "RELEASED", "REFUNDED", "UNKNOWN", "AMOUNT"],
         ),
     ),
     shop(
@@ -203,7 +104,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer id",
             "Gives up an unpaid reservation, or leaves an unformed group where the offer allows it. Answers the state after it.",
-            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "OFFER_UNKNOWN", "UNKNOWN"],
+            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "UNKNOWN"],
         ),
     ),
     shop(
@@ -214,7 +115,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer id",
             "Shows a reservation as it stands.",
-            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "OFFER_UNKNOWN", "UNKNOWN"],
+            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "UNKNOWN"],
         ),
     ),
     shop(
@@ -225,7 +126,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer id [QTY n] [NORESTOCK] [OP op]",
             "Takes won units back, all or QTY of them, and says what is owed. QTY needs an OP; the same OP counts once.",
-            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "OFFER_UNKNOWN", "UNKNOWN"],
+            &["HELD", "PAID", "WON", "RELEASED", "REFUNDED", "UNKNOWN"],
         ),
     ),
     shop(
@@ -247,7 +148,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer group",
             "Shows a group with its members.",
-            &["OPEN", "FORMED", "FAILED", "ABSORBED", "OFFER_UNKNOWN", "GROUP_UNKNOWN", "UNKNOWN"],
+            &["OPEN", "FORMED", "FAILED", "ABSORBED", "OFFER_UNKNOWN", "UNKNOWN"],
         ),
     ),
     shop(
@@ -288,7 +189,7 @@ pub static TABLE: &[Spec] = &[
         (
             "offer id reason",
             "Ends any live reservation, for a reason that is kept. What was paid is owed.",
-            &["RELEASED", "REFUNDED", "OFFER_UNKNOWN", "UNKNOWN"],
+            &["RELEASED", "REFUNDED", "UNKNOWN"],
         ),
     ),
     line(
@@ -617,47 +518,53 @@ static CONFIG: &[Spec] = &[own(
     ("name …", "Answers settings under the names that Redis tools ask for."),
 )];
 
-/// Commands of later versions.
-static LATER: &[&str] = &[
-    "BARGAIN",
-    "CUT",
-    "GIFT",
-    "REPRICE",
-    "REFERRERS",
-    "XREAD",
-    "XREADGROUP",
-    "XRANGE",
-    "XREVRANGE",
-    "XLEN",
-    "XINFO",
-];
+#[cfg(test)]
+mod tests {
+    use super::{Spec, TABLE};
+    use crate::command::later::{LATER, LATER_OPTIONS, LATER_SUBCOMMANDS};
+    use stampede_engine::core::{GroupState, OfferWindow, Refusal, Status};
+    use std::collections::HashSet;
 
-/// Subcommands of later versions, by their full names.
-static LATER_SUBCOMMANDS: &[&str] =
-    &["OFFER DRAW", "OFFER PRODUCE", "OFFER DROP", "OFFER RERUN", "OFFER REMOVE"];
+    fn every_line() -> Vec<&'static Spec> {
+        TABLE.iter().flat_map(|spec| std::iter::once(spec).chain(spec.subcommands)).collect()
+    }
 
-/// Options of later versions: the command, the option.
-static LATER_OPTIONS: &[(&str, &str)] =
-    &[("BUY", "OPTION"), ("BUY", "COUPON"), ("BUY", "BARGAIN"), ("BUY", "WAIT")];
+    #[test]
+    fn every_name_stands_once_and_every_status_is_one_that_exists() {
+        let mut names = HashSet::new();
+        let windows = [OfferWindow::Scheduled, OfferWindow::Open, OfferWindow::Paused, OfferWindow::Closed];
+        let groups = [GroupState::Open, GroupState::Formed, GroupState::Failed, GroupState::Absorbed];
+        let known: HashSet<&str> = ["OK", "BROKEN"]
+            .into_iter()
+            .chain(Status::ALL.map(Status::name))
+            .chain(Refusal::ALL.iter().map(Refusal::name))
+            .chain(windows.map(OfferWindow::name))
+            .chain(groups.map(GroupState::name))
+            .collect();
+        for spec in every_line() {
+            assert!(names.insert(spec.full_name), "{} stands twice", spec.full_name);
+            assert!(spec.full_name.ends_with(spec.name));
+            for status in spec.statuses {
+                assert!(known.contains(status), "{status} of {}", spec.full_name);
+            }
+            let given: HashSet<&&str> = spec.statuses.iter().collect();
+            assert_eq!(given.len(), spec.statuses.len(), "a status of {} stands twice", spec.full_name);
+        }
+        for later in LATER.iter().chain(LATER_SUBCOMMANDS) {
+            assert!(!names.contains(later), "{later} is here already");
+        }
+        assert!(LATER_OPTIONS.iter().all(|(command, _)| names.contains(command)));
+    }
 
-/// The later command of this name.
-pub fn later(name: &[u8]) -> Option<&'static str> {
-    LATER.iter().copied().find(|later| later.as_bytes().eq_ignore_ascii_case(name))
-}
-
-/// The later subcommand of this command and word.
-pub fn later_subcommand(spec: &Spec, word: &[u8]) -> Option<&'static str> {
-    LATER_SUBCOMMANDS.iter().copied().find(|later| {
-        later
-            .split_once(' ')
-            .is_some_and(|(command, sub)| command == spec.name && sub.as_bytes().eq_ignore_ascii_case(word))
-    })
-}
-
-/// The later option of this command and word.
-pub fn later_option(spec: &Spec, word: &[u8]) -> Option<&'static str> {
-    LATER_OPTIONS
-        .iter()
-        .find(|(command, option)| *command == spec.full_name && option.as_bytes().eq_ignore_ascii_case(word))
-        .map(|(_, option)| *option)
+    #[test]
+    fn arity_agrees_with_the_syntax() {
+        for spec in every_line().into_iter().filter(|spec| spec.subcommands.is_empty()) {
+            let optional = spec.syntax.contains('[') || spec.syntax.contains('…');
+            let needed = spec.syntax.split(" [").next().unwrap_or_default();
+            let needed = if needed.starts_with('[') { "" } else { needed.trim_end_matches('…') };
+            let words = spec.words() + needed.split_whitespace().count();
+            assert_eq!(usize::from(spec.arity.unsigned_abs()), words, "{} {}", spec.full_name, spec.syntax);
+            assert_eq!(spec.arity < 0, optional || spec.name == "QUIT", "{} {}", spec.full_name, spec.syntax);
+        }
+    }
 }

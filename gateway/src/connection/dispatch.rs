@@ -7,6 +7,7 @@ use crate::command::error::CommandError;
 use crate::command::session::{HelloProtocol, Local, Session};
 use crate::command::{Command, describe, parse};
 use crate::connection::batch::{Batch, BatchFull};
+use crate::connection::byte_queue::ByteQueue;
 use crate::connection::lane::NoRoom;
 use crate::connection::pipeline::Pipeline;
 use crate::error_code::ErrorCode;
@@ -57,7 +58,7 @@ impl Desk {
         &mut self,
         frame: Frame<'_>,
         pipeline: &mut Pipeline,
-        out: &mut BytesMut,
+        out: &mut ByteQueue,
     ) -> Result<Next, NoRoom> {
         let command = match parse(frame) {
             Ok(command) => command,
@@ -93,7 +94,7 @@ impl Desk {
         error: &CommandError,
         frame: Frame<'_>,
         pipeline: &mut Pipeline,
-        out: &mut BytesMut,
+        out: &mut ByteQueue,
     ) -> Next {
         self.shared.counts.add_error();
         if let Some(batch) = &mut self.batch {
@@ -110,7 +111,7 @@ impl Desk {
         command: &Command<'_>,
         frame: Frame<'_>,
         pipeline: &mut Pipeline,
-        out: &mut BytesMut,
+        out: &mut ByteQueue,
     ) {
         let Some(batch) = &mut self.batch else { return };
         if matches!(command, Command::Session(Session::Multi)) {
@@ -129,7 +130,7 @@ impl Desk {
         });
     }
 
-    fn carry_out(&mut self, session: Session<'_>, pipeline: &mut Pipeline, out: &mut BytesMut) -> Next {
+    fn carry_out(&mut self, session: Session<'_>, pipeline: &mut Pipeline, out: &mut ByteQueue) -> Next {
         match session {
             Session::Exec => return self.exec(pipeline, out),
             Session::Quit => {
@@ -205,7 +206,7 @@ impl Desk {
         }
     }
 
-    fn exec(&mut self, pipeline: &mut Pipeline, out: &mut BytesMut) -> Next {
+    fn exec(&mut self, pipeline: &mut Pipeline, out: &mut ByteQueue) -> Next {
         let Some(batch) = self.batch.take() else {
             pipeline
                 .push_local(self.protocol, out, |out| out.error(ErrorCode::Err.name(), "EXEC without MULTI"));

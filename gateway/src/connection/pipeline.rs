@@ -10,10 +10,10 @@
 //! size.
 
 use crate::command::EveryShard;
+use crate::connection::byte_queue::ByteQueue;
 use crate::connection::lane::{Lane, Next, NoRoom, write_down, write_reject};
 use crate::reply::{Detail, every_shard};
 use crate::resp::encode::{Encoder, Protocol};
-use bytes::{Buf, BytesMut};
 use stampede_engine::core::{Request, Text};
 use stampede_engine::{Engine, ShardIndex};
 use std::collections::VecDeque;
@@ -46,7 +46,7 @@ pub(super) struct Pipeline {
     /// Replies due, over all slots.
     replies: usize,
     /// Replies that are ready before those in front of them.
-    local: BytesMut,
+    local: ByteQueue,
     replies_max: usize,
     bytes_max: usize,
 }
@@ -59,7 +59,7 @@ impl Pipeline {
             lanes,
             slots: VecDeque::new(),
             replies: 0,
-            local: BytesMut::new(),
+            local: ByteQueue::default(),
             replies_max,
             bytes_max,
         }
@@ -140,14 +140,14 @@ impl Pipeline {
     pub(super) fn push_local(
         &mut self,
         protocol: Protocol,
-        out: &mut BytesMut,
+        out: &mut ByteQueue,
         write: impl FnOnce(&mut Encoder<'_>),
     ) {
         if self.slots.is_empty() {
-            return write(&mut Encoder::new(out, protocol));
+            return write(&mut Encoder::new(out.end(), protocol));
         }
         let before = self.local.len();
-        write(&mut Encoder::new(&mut self.local, protocol));
+        write(&mut Encoder::new(self.local.end(), protocol));
         let more = self.local.len() - before;
         self.replies += 1;
         if let Some(Slot { source: Source::Local { bytes, replies }, .. }) = self.slots.back_mut() {
@@ -173,15 +173,15 @@ impl Pipeline {
     }
 
     /// Writes the replies that are ready, in order, until one is not or `out` holds `bytes_max`.
-    pub(super) fn write(&mut self, out: &mut BytesMut) {
+    pub(super) fn write(&mut self, out: &mut ByteQueue) {
         while out.len() < self.bytes_max
             && let Some(slot) = self.slots.front_mut()
         {
-            let mut encoder = Encoder::new(out, slot.protocol);
+            let mut encoder = Encoder::new(out.end(), slot.protocol);
             match &mut slot.source {
                 Source::Local { bytes, replies } => {
-                    encoder.raw(&self.local[..*bytes]);
-                    self.local.advance(*bytes);
+                    encoder.raw(&self.local.waiting()[..*bytes]);
+                    self.local.take(*bytes);
                     self.replies -= *replies;
                 }
                 Source::Lane { lane, detail, replies } => {

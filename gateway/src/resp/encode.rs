@@ -1,10 +1,9 @@
 //! Replies → bytes, in the protocol that the connection speaks.
 //!
 //! The encoder writes values in the order given and trusts the caller with counts: after `map(n)` come n pairs. It formats
-//! numbers by `itoa`, so that no reply goes through formatting machinery. Names of pairs are [`Key`]s, encoded when
+//! numbers by `itoa`, so that no reply goes through formatting machinery, and appends to a plain vector, which took half the
+//! time of `BytesMut` where it was measured. Names of pairs are [`Key`]s, encoded when
 //! the program is compiled.
-
-use bytes::{BufMut, BytesMut};
 
 /// The protocol of a connection, chosen by HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,13 +60,13 @@ pub(crate) use key;
 /// Writes replies to a buffer.
 #[derive(Debug)]
 pub struct Encoder<'a> {
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
     protocol: Protocol,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
-    pub fn new(out: &'a mut BytesMut, protocol: Protocol) -> Self {
+    pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
         Encoder { out, protocol }
     }
 
@@ -83,7 +82,7 @@ impl<'a> Encoder<'a> {
 
     /// Bytes that were encoded before.
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.out.put_slice(bytes);
+        self.out.extend_from_slice(bytes);
     }
 
     /// A map of `pairs` pairs, which follow: key, value, key, value.
@@ -109,14 +108,14 @@ impl<'a> Encoder<'a> {
 
     /// A constant bulk string.
     pub fn key(&mut self, key: Key) {
-        self.out.put_slice(key.0);
+        self.out.extend_from_slice(key.0);
     }
 
     /// A bulk string: any bytes.
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.header(b'$', bytes.len() as u64);
-        self.out.put_slice(bytes);
-        self.out.put_slice(b"\r\n");
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// An integer.
@@ -126,9 +125,9 @@ impl<'a> Encoder<'a> {
 
     /// An integer that may be negative.
     pub fn signed(&mut self, value: i64) {
-        self.out.put_u8(b':');
-        self.out.put_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.out.put_slice(b"\r\n");
+        self.out.push(b':');
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// A pair of a constant key and an integer.
@@ -148,41 +147,41 @@ impl<'a> Encoder<'a> {
         let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (left, right) = (first.format(left).as_bytes(), second.format(right).as_bytes());
         self.header(b'$', (left.len() + 1 + right.len()) as u64);
-        self.out.put_slice(left);
-        self.out.put_u8(b'-');
-        self.out.put_slice(right);
-        self.out.put_slice(b"\r\n");
+        self.out.extend_from_slice(left);
+        self.out.push(b'-');
+        self.out.extend_from_slice(right);
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// A simple string such as `OK`: no line ends in it.
     pub fn simple(&mut self, text: &'static str) {
-        self.out.put_u8(b'+');
-        self.out.put_slice(text.as_bytes());
-        self.out.put_slice(b"\r\n");
+        self.out.push(b'+');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// An error. What would break the line is shown as a space.
     pub fn error(&mut self, code: &str, message: &str) {
-        self.out.put_u8(b'-');
-        self.out.put_slice(code.as_bytes());
-        self.out.put_u8(b' ');
+        self.out.push(b'-');
+        self.out.extend_from_slice(code.as_bytes());
+        self.out.push(b' ');
         for byte in message.bytes() {
-            self.out.put_u8(if byte.is_ascii_control() { b' ' } else { byte });
+            self.out.push(if byte.is_ascii_control() { b' ' } else { byte });
         }
-        self.out.put_slice(b"\r\n");
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// Nothing.
     pub fn null(&mut self) {
         match self.protocol {
-            Protocol::Resp2 => self.out.put_slice(b"$-1\r\n"),
-            Protocol::Resp3 => self.out.put_slice(b"_\r\n"),
+            Protocol::Resp2 => self.out.extend_from_slice(b"$-1\r\n"),
+            Protocol::Resp3 => self.out.extend_from_slice(b"_\r\n"),
         }
     }
 
     fn header(&mut self, kind: u8, value: u64) {
-        self.out.put_u8(kind);
-        self.out.put_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.out.put_slice(b"\r\n");
+        self.out.push(kind);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.extend_from_slice(b"\r\n");
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! The client parses replies by itself, so that a mistake in the server's encoder cannot hide behind the same mistake here.
 
+use stampede_engine::Engine;
 use stampede_gateway::config::Config;
 use stampede_gateway::server::Server;
+use std::future::Future;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! What client libraries say before and between commands.
 
 use crate::client::{TestServer, Value};
-use stampede_gateway::command::table::{Spec, TABLE};
+use stampede_gateway::command::spec::Spec;
+use stampede_gateway::command::table::TABLE;
 
 fn simple(text: &str) -> Value {
     Value::Simple(text.into())

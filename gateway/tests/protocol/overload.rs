@@ -1,6 +1,8 @@
-//! Peers that take nothing, and more work than there is room for: nobody else is held up, and memory stays bounded.
+//! Peers that take nothing, more work than there is room for, and a shard that has stopped: nobody else is held up.
 
 use crate::client::{TestServer, Value, frame};
+use stampede_engine::core::{Event, Seq, Stamp, Text};
+use stampede_engine::{Engine, EngineConfig, Journal, JournalError, MemoryJournal, SystemTimeSource};
 use std::io::Write;
 use std::time::Duration;
 
@@ -78,4 +80,60 @@ fn a_run_is_taken_or_answered_busy_as_a_whole() {
         "what was answered busy took nothing"
     );
     server.audit();
+}
+
+/// A journal whose disk fails at the third event.
+#[derive(Default)]
+struct FailsAtThird {
+    last: Seq,
+}
+
+impl Journal for FailsAtThird {
+    fn record(&mut self, stamp: Stamp, _: &Event<'_>) {
+        self.last = stamp.id.seq;
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        if self.last.0 < 3 { Ok(()) } else { Err(JournalError::Failed { reason: "the disk is gone".into() }) }
+    }
+
+    fn durable(&self) -> Result<Seq, JournalError> {
+        Ok(self.last)
+    }
+}
+
+#[test]
+fn a_stopped_shard_answers_sharddown_and_the_others_go_on() {
+    let config = EngineConfig { shards: 2, ..EngineConfig::default() };
+    let engine = Engine::start_with(config, SystemTimeSource, |shard| -> Box<dyn Journal> {
+        if shard.get() == 0 { Box::new(FailsAtThird::default()) } else { Box::new(MemoryJournal::default()) }
+    })
+    .expect("the engine starts");
+    let on_shard = |wanted: u16| {
+        let names = (0..100).map(|index| format!("offer-{index}"));
+        let mut fitting = names.filter(|name| engine.shard_of(Text::stored(name.as_bytes())).get() == wanted);
+        fitting.next().expect("a name for each shard")
+    };
+    let (failing, sound) = (on_shard(0), on_shard(1));
+    let server = TestServer::start_on(engine.clone());
+    let mut client = server.connect();
+    for offer in [&failing, &sound] {
+        assert_eq!(client.call(&["OFFER", "PUT", offer, r#"{"price":5,"stock":9}"#]).status(), "OK");
+        assert_eq!(client.call(&["BUY", offer, "alice", "r1"]).status(), "HELD");
+    }
+    let third = client.call(&["BUY", &failing, "bob", "r2"]);
+    assert!(third.error().starts_with("SHARDDOWN the shard of this offer has stopped"), "{third:?}");
+    assert_eq!(client.call(&["BUY", &sound, "bob", "r2"]).status(), "HELD");
+    client.send(&["BUY", &failing, "carol", "r3"]);
+    client.send(&["BUY", &sound, "carol", "r3"]);
+    client.send(&["SHOW", &failing, "r1"]);
+    assert!(client.receive().error().starts_with("SHARDDOWN"));
+    assert_eq!(client.receive().status(), "HELD");
+    assert!(
+        client.receive().error().starts_with("SHARDDOWN"),
+        "reads are refused too: nobody knows what is true"
+    );
+    assert!(client.call(&["AUDIT"]).error().starts_with("SHARDDOWN"), "half an audit would pass for one");
+    let Value::Bulk(info) = client.call(&["INFO", "Stampede"]) else { panic!("a text") };
+    assert!(info.contains("shards_down:1"), "{info}");
 }
