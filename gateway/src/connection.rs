@@ -119,12 +119,11 @@ impl Connection {
                 _ = stop.wait_for(|stop| *stop) => None,
             }
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                self.drain();
-                poll_fn(|context| self.poll(context)).await
-            }
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            self.drain();
+            poll_fn(|context| self.poll(context)).await
         };
         match ended {
             Ok(()) if self.phase == Phase::Failing => self.linger().await,
@@ -192,7 +191,7 @@ impl Connection {
                     let message = format!("Protocol error: {error}");
                     let protocol = self.desk.protocol();
                     self.pipeline.push_local(protocol, &mut self.out, |out| {
-                        out.error(ErrorCode::Err.name(), &message)
+                        out.error(ErrorCode::Err.name(), &message);
                     });
                     self.phase = Phase::Failing;
                     break;

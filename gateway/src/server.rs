@@ -37,18 +37,22 @@ pub struct Server {
 
 impl Server {
     /// Starts the engine and listens. Must be called inside a tokio runtime; returns when connections are taken.
+    #[expect(
+        clippy::unused_async,
+        reason = "a journal on disk will have to be recovered first; callers wait already"
+    )]
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let engine = Engine::start(EngineConfig {
             shards: config.shards,
             inbox_requests_max: config.limits.inbox,
             durability: durability(config.durability),
         })?;
-        Self::start_with(config, engine).await
+        Self::start_with(config, engine)
     }
 
     /// Listens in front of an engine that runs already; the configuration's shards, inbox and durability are not looked
-    /// at. The server stops the engine at its end.
-    pub async fn start_with(config: Config, engine: Engine) -> anyhow::Result<Server> {
+    /// at. The server stops the engine at its end. Must be called inside a tokio runtime.
+    pub fn start_with(config: Config, engine: Engine) -> anyhow::Result<Server> {
         let listener = listen(config.listen)
             .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
         let shared = Arc::new(Shared {

@@ -9,7 +9,7 @@ use crate::resp::decode::Frame;
 use stampede_engine::core::{LIST_MAX, MAX_NUMBER, Millis, ORDER_UNITS_MAX, Text, Units};
 
 /// The arguments behind a command's name (and subcommand).
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
     frame: Frame<'a>,
     spec: &'static Spec,

@@ -66,9 +66,8 @@ pub fn docs(out: &mut Encoder<'_>, names: &mut Args<'_>) {
 
 /// `COMMAND GETKEYS command [arg …]`
 pub fn get_keys(out: &mut Encoder<'_>, command: Frame<'_>) {
-    let spec = match find(command) {
-        Ok(spec) => spec,
-        Err(_) => return out.error(ErrorCode::Err.name(), "Invalid command specified"),
+    let Ok(spec) = find(command) else {
+        return out.error(ErrorCode::Err.name(), "Invalid command specified");
     };
     if spec.check_arity(command).is_err() {
         return out.error(ErrorCode::Err.name(), "Invalid number of arguments specified for command");

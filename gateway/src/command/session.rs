@@ -13,7 +13,7 @@ type Parsed<'a> = Result<Command<'a>, CommandError>;
 const NAME_BYTES_MAX: usize = 128;
 
 /// What changes or shows the connection.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session<'a> {
     /// Introduces both sides.
     Hello {
@@ -105,7 +105,8 @@ pub fn hello(mut args: Args<'_>) -> Parsed<'_> {
     let (mut auth, mut name) = (false, None);
     while let Some(option) = args.option(&["AUTH", "SETNAME"])? {
         if option == "AUTH" {
-            (args.bytes("AUTH")?, args.bytes("AUTH")?);
+            args.bytes("AUTH")?;
+            args.bytes("AUTH")?;
             auth = true;
         } else {
             name = Some(client_name(&mut args, "SETNAME")?);
@@ -171,8 +172,7 @@ pub fn echo(mut args: Args<'_>) -> Parsed<'_> {
 /// A command without arguments, carried out by the connection or answered on the spot.
 macro_rules! without_arguments {
     ($($(#[$doc:meta])* $name:ident => $command:expr;)*) => {
-        $($(#[$doc])* pub fn $name(args: Args<'_>) -> Parsed<'_> {
-            drop(args);
+        $($(#[$doc])* pub fn $name(_args: Args<'_>) -> Parsed<'_> {
             Ok($command)
         })*
     };

@@ -50,7 +50,7 @@ pub enum Effect {
 pub type Parse = for<'a> fn(Args<'a>) -> Result<Command<'a>, CommandError>;
 
 /// One command or subcommand.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Spec {
     /// Its name, or the subcommand's own word.
     pub name: &'static str,

@@ -117,7 +117,7 @@ impl Desk {
         if matches!(command, Command::Session(Session::Multi)) {
             batch.spoil();
             return pipeline.push_local(self.protocol, out, |out| {
-                out.error(ErrorCode::Err.name(), "MULTI calls can not be nested")
+                out.error(ErrorCode::Err.name(), "MULTI calls can not be nested");
             });
         }
         let queued = batch.add(frame, self.shared.limits.queued);
@@ -170,7 +170,6 @@ impl Desk {
         let peers = &self.shared.peers;
         match session {
             Session::Auth => Said::Error(NO_PASSWORD),
-            Session::Select { exists: true } => Said::Ok,
             Session::Select { exists: false } => Said::Error("DB index is out of range; 0 is the only one"),
             Session::ClientId => Said::Id,
             Session::ClientInfo => Said::Own,
@@ -202,7 +201,9 @@ impl Desk {
                 peers.describe(self.id, |peer| peer.name.clear());
                 Said::Reset
             }
-            Session::Exec | Session::Quit | Session::Hello { .. } => Said::Ok,
+            Session::Select { exists: true } | Session::Exec | Session::Quit | Session::Hello { .. } => {
+                Said::Ok
+            }
         }
     }
 

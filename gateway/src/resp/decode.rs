@@ -321,7 +321,7 @@ fn number(bytes: &[u8], at: usize) -> Result<Option<Number>, ()> {
         match bytes.get(index) {
             None => return Ok(None),
             Some(digit @ b'0'..=b'9') => {
-                value = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+                value = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
             }
             Some(b'\r') if index > first => break,
             Some(_) => return Err(()),

@@ -109,12 +109,18 @@ impl TestServer {
         let mut config = Config::on_free_ports();
         config.shards = 2;
         change(&mut config);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let server = runtime.block_on(Server::start(config)).expect("the server starts");
+        Self::run(Server::start(config))
+    }
+
+    /// A server in front of a given engine.
+    pub(crate) fn start_on(engine: Engine) -> Self {
+        Self::run(async { Server::start_with(Config::on_free_ports(), engine) })
+    }
+
+    fn run(start: impl Future<Output = anyhow::Result<Server>>) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
+        let server = runtime.block_on(start).expect("the server starts");
         let address = server.local_addr();
         TestServer { runtime, server: Some(server), address }
     }
