@@ -91,9 +91,9 @@ impl Field {
         Ok(modes)
     }
 
-    /// The versions of the peers that take part.
+    /// What exactly each server is.
     pub(crate) fn versions(&self) -> Result<BTreeMap<&'static str, String>> {
-        let mut versions = BTreeMap::new();
+        let mut versions = BTreeMap::from([("Stampede", self.stampede.description())]);
         if let Some(redis) = &self.redis {
             versions.insert("Redis", redis.version()?);
         }

@@ -99,7 +99,7 @@ pub(crate) struct Circumstances {
     /// The command that repeats it.
     pub(crate) command: String,
     pub(crate) machine: Machine,
-    /// The peers' versions, by name.
+    /// What exactly each server is, by name.
     pub(crate) versions: BTreeMap<&'static str, String>,
     pub(crate) durability: Durability,
 }

@@ -20,7 +20,9 @@ const PRICE: u64 = 1_990;
 
 /// Where the servers of the timed runs come from.
 pub(crate) enum Stampede {
-    /// A binary, started for each timed run.
+    /// The binary that was just built, started for each timed run.
+    Built(PathBuf),
+    /// Another binary, started for each timed run.
     Binary(PathBuf),
     /// A server that runs already and keeps its offers.
     Running(SocketAddr),
@@ -71,13 +73,13 @@ impl Stampede {
         let own = std::env::current_exe().context("cannot find this program's own file")?;
         let built = own.with_file_name("stampede");
         ensure!(built.is_file(), "{} was not built; name the binary with --stampede", built.display());
-        Ok(Self::Binary(built))
+        Ok(Self::Built(built))
     }
 
     /// What stands beside each figure.
     pub(crate) fn durability(&self) -> Result<String> {
         match self {
-            Self::Binary(_) => Ok(DURABILITY.to_owned()),
+            Self::Built(_) | Self::Binary(_) => Ok(DURABILITY.to_owned()),
             Self::Running(address) => {
                 let reply = Client::connect_plain(&address.to_string())?.command(&[b"INFO"])?;
                 let text = String::from_utf8_lossy(reply.frame().text().unwrap_or_default()).into_owned();
@@ -87,10 +89,21 @@ impl Stampede {
         }
     }
 
+    /// Which server it is, for the report.
+    pub(crate) fn description(&self) -> String {
+        match self {
+            Self::Built(_) => "release build of this workspace".to_owned(),
+            Self::Binary(path) => format!("the binary {}", path.display()),
+            Self::Running(address) => {
+                format!("running at {address} before the comparison, not started for each run")
+            }
+        }
+    }
+
     pub(crate) async fn start(&self) -> Result<Measurable> {
         match self {
             Self::Running(address) => Ok(Measurable { address: *address, process_id: None, _server: None }),
-            Self::Binary(program) => {
+            Self::Built(program) | Self::Binary(program) => {
                 let server = start(program).await?;
                 Ok(Measurable {
                     address: server.address(),

@@ -51,7 +51,7 @@ impl Report {
         writeln!(
             out,
             "Maximum throughput (closed loop). Each figure: median per second (least–greatest), processor cores that \
-             the server + the client kept busy. Every server was started afresh for each timed run, alone with the \
+             the server + the client kept busy. Each server that was started served one timed run, alone with the \
              client, and its record agreed with the answers. Not to be read as latency."
         )?;
         if self.rounds < ROUNDS_MIN {
