@@ -1,4 +1,4 @@
-//! Lets events take effect. The only code that writes to the state, live and in a replay.
+//! Lets events take effect. The only code that changes the truth in the state, live and in a replay.
 //!
 //! An event is the truth: nothing here asks a rule again. What an event must find (status, seat, units) is asserted
 //! before anything changes, so that a broken invariant stops the shard instead of spreading.

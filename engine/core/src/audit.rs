@@ -9,7 +9,7 @@ mod groups;
 use crate::answer::AuditAnswer;
 use crate::event::OfferIndex;
 use crate::money::MoneySum;
-use crate::state::{NoteKind, OfferState, State};
+use crate::state::{CampaignIndex, NoteKind, OfferState, State};
 use crate::status::{GroupState, Status};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -56,7 +56,7 @@ impl State {
             sold: 0,
             paid: crate::money::Money::ZERO,
             owed: crate::money::Money::ZERO,
-            digest: self.digest(),
+            digest: self.digest(campaign),
         };
         let mut uses = vec![PoolUse::default(); self.pools.len() as usize];
         let (mut paid, mut owed) = (MoneySum::default(), MoneySum::default());
@@ -72,12 +72,12 @@ impl State {
                 format!("I4: offer {} does not find an id where it lies", offer.id())
             });
             audit_buyers(offer, &mut findings);
-            groups::audit_groups(offer, &mut findings);
+            groups::audit_groups(offer, self.at, &mut findings);
             audit_money(offer, &mut findings);
             paid += offer.paid;
             owed += offer.owed;
         }
-        self.audit_campaigns(&mut findings);
+        self.audit_campaigns(campaign, &mut findings);
         self.audit_pools(
             campaign.map(|campaign| self.campaigns[campaign.0].id()),
             &uses,
@@ -135,7 +135,7 @@ impl State {
         {
             answer.pools += 1;
             answer.total += pool.total();
-            answer.available += pool.available();
+            answer.available += pool.total().saturating_sub(pool.held() + pool.sold());
             answer.held += pool.held();
             answer.sold += pool.sold();
             findings.expect(pool.held() + pool.sold() <= pool.total(), || {
@@ -155,9 +155,10 @@ impl State {
     }
 
     /// I3 over campaigns that count their buyers apart.
-    fn audit_campaigns(&self, findings: &mut Findings) {
-        for campaign in self.campaigns.iter() {
-            let Some(buyers) = &campaign.buyers else { continue };
+    fn audit_campaigns(&self, only: Option<CampaignIndex>, findings: &mut Findings) {
+        for (at, campaign) in self.campaigns.iter().enumerate() {
+            let is_meant = only.is_none_or(|only| only.0 == at as u32);
+            let Some(buyers) = campaign.buyers.as_ref().filter(|_| is_meant) else { continue };
             let mut sums: BTreeMap<&[u8], u64> = BTreeMap::new();
             for offer in &campaign.offers {
                 let reservations = &self.offer(*offer).reservations;

@@ -18,12 +18,12 @@ pub(crate) use takeback::ReturnOrder;
 use crate::event::{Event, OfferIndex};
 use crate::money::Money;
 use crate::refusal::{Misuse, Refusal};
-use crate::state::State;
+use crate::state::{Reservations, State};
 use crate::text::Text;
 use arrayvec::ArrayVec;
 
-/// The most payment references, or returns, that one reservation remembers.
-pub(crate) const NOTES_MAX: usize = 1_000;
+/// The most payment references and returns that one reservation remembers.
+const NOTES_MAX: usize = 1_000;
 
 /// A request that is carried out: what happens, and what the answer shows.
 #[derive(Debug)]
@@ -102,10 +102,41 @@ impl<'r> Verdict<'r> {
 }
 
 impl State {
+    /// The reservation of this id, if the offer has it.
+    pub(crate) fn find_reservation_of(&self, offer: OfferIndex, id: Text<'_>) -> Option<u32> {
+        self.offer(offer).reservations.find(self.hashes.of(id), id)
+    }
+
     /// The reservation that a request names.
     pub(crate) fn find_reservation(&self, offer: Text<'_>, id: Text<'_>) -> Result<(OfferIndex, u32), No> {
         let offer = self.find_offer(offer).ok_or(Refusal::Unknown)?;
-        let at = self.offer(offer).reservations.find(self.hashes.of(id), id).ok_or(Refusal::Unknown)?;
+        let at = self.find_reservation_of(offer, id).ok_or(Refusal::Unknown)?;
         Ok((offer, at))
+    }
+}
+
+impl Reservations {
+    /// Whether one more payment or return of a reservation can be remembered.
+    fn check_room_for_note(&self, at: u32) -> Result<(), No> {
+        if self.notes(at).count() >= NOTES_MAX {
+            return Err(Misuse::Full {
+                what: "payments and returns of one reservation",
+                max: NOTES_MAX as u64,
+            }
+            .into());
+        }
+        self.check_room()
+    }
+
+    /// Whether one more reservation, or note, with its texts fits.
+    fn check_room(&self) -> Result<(), No> {
+        if self.has_room() {
+            return Ok(());
+        }
+        Err(Misuse::Full {
+            what: "reservations, payments and returns of one offer",
+            max: u64::from(u32::MAX),
+        }
+        .into())
     }
 }

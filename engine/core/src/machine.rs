@@ -10,7 +10,6 @@ use crate::answer::{Answer, AuditAnswer};
 use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
 use crate::demand::{DemandBoard, Outcome, Seen};
 use crate::event::{Event, EventId, OfferIndex, Record, Seq, Stamp};
-use crate::offer::Late;
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
 use crate::state::{CampaignIndex, State};
@@ -18,6 +17,7 @@ use crate::status::Status;
 use crate::text::Text;
 use crate::time::UnixMs;
 
+use sweep::Depth;
 pub use sweep::Swept;
 
 /// The most due items that one request sweeps before its answer; beyond them it answers that it is busy.
@@ -125,8 +125,9 @@ impl Machine {
         decided
     }
 
-    /// On a group offer everything hangs together, so what is due comes first. Elsewhere it comes first only where
-    /// it could turn the refusal.
+    /// A repeat comes first: it takes nothing, so nothing due can change it. On a group offer everything else hangs
+    /// together, so deadlines come before the decision. Elsewhere they come first only where they could turn the
+    /// refusal.
     fn decide_buy<'r>(
         &mut self,
         offer: OfferIndex,
@@ -134,16 +135,19 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<Verdict<'r>, No> {
-        let campaign = self.state.offer(offer).campaign;
+        let campaign = self.campaign_of(offer);
         if self.state.offer(offer).definition.group().is_some() {
-            self.settle_what_is_due(campaign, now, record)?;
+            match self.state.find_reservation_of(offer, buy.id) {
+                Some(known) => self.bring_up_to_date(offer, known, now, record)?,
+                None => self.settle_what_is_due(campaign, Depth::Deadlines, now, record)?,
+            }
         }
-        match self.state.decide_buy(buy, now) {
+        match self.state.decide_buy(offer, buy, now) {
             Err(No::Refused(Refusal::SoldOut | Refusal::Limit { .. }))
                 if self.is_anything_due(campaign, now) =>
             {
-                self.settle_what_is_due(campaign, now, record)?;
-                self.state.decide_buy(buy, now)
+                self.settle_what_is_due(campaign, Depth::Everything, now, record)?;
+                self.state.decide_buy(offer, buy, now)
             }
             decided => decided,
         }
@@ -159,11 +163,9 @@ impl Machine {
     ) -> Result<Verdict<'r>, No> {
         let (offer, at) = self.state.find_reservation(offer, id)?;
         self.bring_up_to_date(offer, at, now, record)?;
-        // A late payment may take units again, as a newcomer: after everybody whose time was up before.
-        let retakes = self.state.offer(offer).definition.late == Late::Retake;
-        if retakes && self.state.offer(offer).reservations.get(at).status == Status::Released {
-            let campaign = self.state.offer(offer).campaign;
-            self.settle_what_is_due(campaign, now, record)?;
+        // A late payment that may take units again does so as a newcomer: after everybody whose time was up before.
+        if self.state.wants_retake(offer, at, payment) {
+            self.settle_what_is_due(self.campaign_of(offer), Depth::Everything, now, record)?;
         }
         let verdict = self.state.decide_pay(offer, at, payment, now)?;
         self.carry_out(&verdict, now, record);
@@ -199,6 +201,7 @@ impl Machine {
 
     /// The one place where an event happens.
     fn emit(&mut self, event: &Event<'_>, now: UnixMs, record: &mut impl Record) {
+        assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);
         let id = EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) };
         let stamp = Stamp { id, at: now };
         self.state.apply(stamp, event);
@@ -244,7 +247,8 @@ impl Machine {
         }
     }
 
-    /// Lets one recorded event take effect again. Events must come in the order in which they were recorded.
+    /// Lets one recorded event take effect again. Events must come in the order in which they were recorded. Before a
+    /// replayed machine serves requests, sweep it until it answers [`Swept::Done`].
     pub fn replay(&mut self, stamp: Stamp, event: &Event<'_>) {
         self.state.apply(stamp, event);
     }
@@ -261,7 +265,7 @@ impl Machine {
 
     /// A digest of the whole state: equal digests are equal states. Cost: proportional to the state.
     pub fn digest(&self) -> u128 {
-        self.state.digest()
+        self.state.digest(None)
     }
 
     fn campaign_of(&self, offer: OfferIndex) -> CampaignIndex {

@@ -198,7 +198,7 @@ impl Refusal {
     }
 }
 
-/// A request that no state of the sale would make right. Nothing was taken; the caller's code has to change.
+/// A request that cannot be carried out: a mistake of the caller, a cap that is reached, or overload. Nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misuse {
     /// A group offer was bought without GROUP, and it has no price for buying alone.
@@ -210,6 +210,13 @@ pub enum Misuse {
         /// The argument.
         argument: &'static str,
     },
+    /// A count of units outside 1 to a million.
+    UnitsRange {
+        /// The argument.
+        argument: &'static str,
+    },
+    /// RETURN of a part without an operation's id.
+    OpNeeded,
     /// RETURN of more units than the reservation has left.
     ReturnTooMany {
         /// Units left.
@@ -237,9 +244,9 @@ pub enum Misuse {
         /// The field's path in the definition.
         field: &'static str,
     },
-    /// CLOSE is final: a closed offer is neither paused nor resumed nor extended.
+    /// CLOSE is final: a closed offer is neither paused nor resumed.
     OfferClosed,
-    /// A shard-wide cap is reached.
+    /// A cap is reached.
     Full {
         /// What there are too many of.
         what: &'static str,
@@ -258,11 +265,13 @@ impl fmt::Display for Misuse {
             }
             Misuse::GroupUnexpected => f.write_str("GROUP is not expected: this offer sells without groups"),
             Misuse::NotYet { argument } => write!(f, "{argument} is not yet supported by this version"),
+            Misuse::UnitsRange { argument } => write!(f, "{argument}: 1 to 1,000,000 units are expected"),
+            Misuse::OpNeeded => f.write_str("OP: expected with QTY, so that a repeated return counts once"),
             Misuse::ReturnTooMany { left } => write!(f, "QTY: at most the {left} units left of the reservation are expected"),
-            Misuse::OpConflict => f.write_str("ID: this op was used before with other arguments; use a new op"),
+            Misuse::OpConflict => f.write_str("this operation id was used before with other arguments; use a new one"),
             Misuse::PoolUnknown => f.write_str("pool: unknown; POOL ADD with a positive count creates it"),
             Misuse::PoolRange { available } => {
-                write!(f, "n: between -{available} (the units available) and what keeps the total below 2^53 is expected")
+                write!(f, "n: between -{available} (the units available) and what keeps the total below 2^40 is expected")
             }
             Misuse::PoolExists => f.write_str("stock: a pool of this name exists; use takes, and POOL ADD to change its stock"),
             Misuse::CrossSlot => f.write_str("takes.pool: every pool of an offer must be of the offer's campaign"),
@@ -270,7 +279,7 @@ impl fmt::Display for Misuse {
             Misuse::Offer(error) => error.fmt(f),
             Misuse::OfferFrozen { field } => write!(f, "{field}: cannot change like this once the offer is put (stock) or open (the rest)"),
             Misuse::OfferClosed => f.write_str("the offer is closed, and closing is final"),
-            Misuse::Full { what, max } => write!(f, "a shard holds at most {max} {what}"),
+            Misuse::Full { what, max } => write!(f, "too many {what}: at most {max} are kept"),
             Misuse::Busy => f.write_str("too much is due at once; nothing was taken, try again"),
         }
     }

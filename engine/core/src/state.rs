@@ -1,7 +1,8 @@
 //! Everything that one shard knows, as plain tables.
 //!
-//! Only `apply` writes here; `decide`, `view` and `audit` read. Positions ([`OfferIndex`], …) are given in the order
-//! of events. The agenda is derived from the rest and stays out of the digest.
+//! The truth in here changes by `apply` alone; `decide`, `view` and `audit` read. Beside the truth stand places that are
+//! derived from it and spare a search: agendas, hold queues, the fingers of groups. Sweeping moves those too, a replay
+//! builds them anew, and the digest leaves them out. Positions ([`OfferIndex`], …) are given in the order of events.
 
 mod agenda;
 mod campaign;
@@ -15,7 +16,7 @@ pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Seating};
 pub(crate) use offers::{HoldRun, HoldStep, OfferState};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
-pub(crate) use reservations::{NoteKind, Reservation, one_up};
+pub(crate) use reservations::{NoteKind, Reservation, Reservations, one_up};
 
 use crate::event::{EventId, OfferIndex, Seq};
 use crate::store::{Column, Hashes, Index};
@@ -33,7 +34,7 @@ pub(crate) struct State {
     campaign_ids: Index,
     pub(crate) pools: Column<Pool>,
     pool_ids: Index,
-    /// When each campaign has something due: its earliest entry, perhaps an outdated one.
+    /// The first due item of each campaign.
     pub(crate) agenda: Agenda,
     /// The last event.
     pub(crate) seq: Seq,
@@ -139,19 +140,27 @@ impl State {
 
     /// Puts a due item on its campaign's agenda, and the campaign on the shard's.
     pub(crate) fn schedule(&mut self, due: Due) {
-        let campaign = self.offer(due.offer).campaign;
-        self.campaigns[campaign.0].agenda.push(due);
-        self.announce(campaign);
+        let at = self.offer(due.offer).campaign;
+        let campaign = &mut self.campaigns[at.0];
+        match due.kind {
+            DueKind::Settlement => campaign.settling.push_back(due),
+            DueKind::Hold | DueKind::Group | DueKind::Close => campaign.agenda.insert(due),
+        }
+        self.announce(at);
     }
 
-    /// Sees to it that the shard's agenda has an entry no later than the campaign's first.
+    /// Keeps one entry for each campaign on the shard's agenda: what is first in the campaign.
     pub(crate) fn announce(&mut self, campaign: CampaignIndex) {
         let campaign = &mut self.campaigns[campaign.0];
-        if let Some(first) = campaign.agenda.peek()
-            && campaign.announced.is_none_or(|announced| first < announced)
-        {
-            campaign.announced = Some(first);
-            self.agenda.push(first);
+        let first = campaign.first_due();
+        if campaign.announced != first {
+            if let Some(announced) = campaign.announced {
+                self.agenda.remove(announced);
+            }
+            if let Some(first) = first {
+                self.agenda.insert(first);
+            }
+            campaign.announced = first;
         }
     }
 }

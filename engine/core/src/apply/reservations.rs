@@ -18,6 +18,7 @@ pub(super) struct Return<'a> {
 
 impl State {
     pub(super) fn apply_accepted(&mut self, stamp: Stamp, accepted: &Accepted<'_>) {
+        assert!(accepted.qty > 0, "I2: a reservation of no units is accepted");
         let offer = accepted.offer;
         let units = u64::from(accepted.qty);
         let State { offers, hashes, .. } = self;

@@ -3,9 +3,9 @@
 //! Everything that an event can change goes in, in order of position; what is derived (indexes, agenda, fingers,
 //! demand) stays out. XXH3 with 128 bits, seed 0.
 
-use crate::event::GroupIndex;
+use crate::event::{GroupIndex, Sent};
 use crate::money::Money;
-use crate::state::{NoteKind, OfferState, State};
+use crate::state::{CampaignIndex, NoteKind, OfferState, State};
 use crate::text::Text;
 use alloc::format;
 use xxhash_rust::xxh3::Xxh3;
@@ -29,11 +29,13 @@ impl Digest {
 }
 
 impl State {
-    pub(crate) fn digest(&self) -> u128 {
+    /// The digest of one campaign, or of the whole shard.
+    pub(crate) fn digest(&self, only: Option<CampaignIndex>) -> u128 {
+        let only_id = only.map(|campaign| self.campaigns[campaign.0].id());
         let mut digest = Digest(Xxh3::new());
         digest.number(self.seq.0);
         digest.number(self.at.get());
-        for pool in self.pools.iter() {
+        for pool in self.pools.iter().filter(|pool| only_id.is_none_or(|id| pool.id().campaign() == id)) {
             digest.text(pool.id());
             for number in [pool.total(), pool.held(), pool.sold(), pool.ops.len() as u64] {
                 digest.number(number);
@@ -43,7 +45,7 @@ impl State {
                 digest.number(units.cast_unsigned());
             }
         }
-        for offer in self.offers.iter() {
+        for offer in self.offers.iter().filter(|offer| only.is_none_or(|only| offer.campaign == only)) {
             digest_offer(&mut digest, offer);
             digest_reservations(&mut digest, offer);
             digest_groups(&mut digest, offer);
@@ -81,7 +83,7 @@ fn digest_reservations(digest: &mut Digest, offer: &OfferState) {
         digest.money(row.price);
         digest.number(row.deadline.cast_unsigned());
         digest.number(row.event.0);
-        digest.number(u64::from(row.status.number()) << 8 | row.cause as u64);
+        digest.number(u64::from(row.status.number()) << 16 | (row.cause as u64) << 8 | u64::from(row.is_cut));
         digest.number(row.seat.map_or(0, |seat| u64::from(seat.get())));
         for note in reservations.notes(at as u32) {
             digest_note(digest, offer, note.kind);
@@ -138,5 +140,15 @@ fn digest_groups(digest: &mut Digest, offer: &OfferState) {
         for seat in groups.members(GroupIndex(at as u32)) {
             digest.number(u64::from(seat));
         }
+    }
+    for seat in groups.seats.iter() {
+        let sent = match seat.sent {
+            Sent::New => 1,
+            Sent::Any => 2,
+            Sent::Join(group) => 3 + u64::from(group.0),
+        };
+        digest.number(u64::from(seat.reservation) << 32 | u64::from(seat.group.0));
+        digest.number(seat.opened.map_or(0, |group| u64::from(group.0) + 1));
+        digest.number(sent << 1 | u64::from(seat.may_join));
     }
 }

@@ -4,10 +4,11 @@ use super::Findings;
 use crate::event::GroupIndex;
 use crate::state::OfferState;
 use crate::status::{GroupState, Status};
+use crate::time::UnixMs;
 use alloc::collections::BTreeMap;
 use alloc::format;
 
-pub(super) fn audit_groups(offer: &OfferState, findings: &mut Findings) {
+pub(super) fn audit_groups(offer: &OfferState, at_time: UnixMs, findings: &mut Findings) {
     let groups = &offer.groups;
     let mut open_groups_of: BTreeMap<u32, u32> = BTreeMap::new();
     for (at, row) in groups.rows.iter().enumerate() {
@@ -41,7 +42,9 @@ pub(super) fn audit_groups(offer: &OfferState, findings: &mut Findings) {
                 findings.expect(seats <= offer.group_size(), || {
                     format!("I5: {} has more members than seats", place())
                 });
-                findings.expect(seats > 0 && row.leader.is_some(), || {
+                // Between the last unpaid member's end and the judgement a group may have nobody to lead it.
+                let is_due = offer.group_deadline(row) <= at_time;
+                findings.expect(is_due || seats > 0 && row.leader.is_some(), || {
                     format!("I5: {} is open without a leader", place())
                 });
                 findings.expect(paid < offer.group_size(), || {

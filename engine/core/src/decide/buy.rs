@@ -2,7 +2,7 @@
 
 use super::{No, Subject, Verdict};
 use crate::event::{Accepted, Event, GroupIndex, OfferIndex, Seat, Sent};
-use crate::money::{Money, Units};
+use crate::money::{Money, ORDER_UNITS_MAX, Units};
 use crate::offer::{GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
@@ -34,8 +34,15 @@ struct Known {
 }
 
 impl State {
-    pub(crate) fn decide_buy<'r>(&self, buy: &Buy<Text<'r>>, now: UnixMs) -> Result<Verdict<'r>, No> {
-        let at = self.find_offer(buy.offer).ok_or(Refusal::OfferUnknown)?;
+    pub(crate) fn decide_buy<'r>(
+        &self,
+        at: OfferIndex,
+        buy: &Buy<Text<'r>>,
+        now: UnixMs,
+    ) -> Result<Verdict<'r>, No> {
+        if buy.qty == 0 || buy.qty > ORDER_UNITS_MAX {
+            return Err(Misuse::UnitsRange { argument: "QTY" }.into());
+        }
         let offer = self.offer(at);
         if let Some(known) = offer.reservations.find(self.hashes.of(buy.id), buy.id) {
             return self.decide_repeat(at, known, buy);
@@ -53,11 +60,7 @@ impl State {
         self.check_limits(offer, buy, known.units)?;
         let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
         self.check_stock(offer, seat, buy.qty)?;
-        if !offer.reservations.has_room() {
-            return Err(
-                Misuse::Full { what: "reservations of one offer", max: u64::from(u32::MAX - 1_024) }.into()
-            );
-        }
+        offer.reservations.check_room()?;
         Ok(accept(at, offer, buy, seat, may_join, now))
     }
 

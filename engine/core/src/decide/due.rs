@@ -23,6 +23,22 @@ impl State {
         (row.status == Status::Held && state.is_overdue(row, now)).then_some(expired(offer, at))
     }
 
+    /// Whether a reservation of a group offer may stand differently once everything due is settled: its time or its
+    /// group's is up, or its group might have moved into another.
+    pub(crate) fn hangs_on_what_is_due(&self, offer: OfferIndex, at: u32, now: UnixMs) -> bool {
+        let state = self.offer(offer);
+        let row = state.reservations.get(at);
+        let group_is_due = row.seat.is_some_and(|seat| {
+            let group = state.groups.get(state.groups.seats[seat.get() - 1].group);
+            group.state == GroupState::Open && (state.merges() || state.group_deadline(group) <= now)
+        });
+        match row.status {
+            Status::Held => state.is_overdue(row, now) || group_is_due,
+            Status::Paid => group_is_due,
+            Status::Waiting | Status::Won | Status::Released | Status::Refunded | Status::Forfeited => false,
+        }
+    }
+
     /// The end of one member of a group that is over, if it is still to be told.
     pub(crate) fn decide_settlement_of(&self, offer: OfferIndex, at: u32) -> Option<Event<'static>> {
         let state = self.offer(offer);

@@ -10,8 +10,12 @@ use crate::time::{Millis, UnixMs};
 
 /// The most offers of one shard.
 const OFFERS_MAX: u32 = 1 << 20;
-/// The most operations that one offer or pool remembers, so that none counts twice.
+/// The most pools of one shard.
+const POOLS_MAX: u32 = 1 << 20;
+/// The most EXTENDs that one offer remembers, so that none counts twice.
 const OPS_MAX: usize = 1_000;
+/// The most POOL ADDs that one pool remembers, so that none counts twice.
+const POOL_OPS_MAX: usize = 1_000_000;
 
 /// What an operator's request leads to.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl State {
 
     fn check_new_offer(&self, id: Text<'_>, definition: &Offer, now: UnixMs) -> Result<(), No> {
         if self.offers.len() >= OFFERS_MAX {
-            return Err(Misuse::Full { what: "offers", max: u64::from(OFFERS_MAX) }.into());
+            return Err(Misuse::Full { what: "offers of one shard", max: u64::from(OFFERS_MAX) }.into());
         }
         if definition.closes.is_some_and(|closes| closes <= now) {
             return Err(
@@ -93,12 +97,13 @@ impl State {
         }
     }
 
-    pub(crate) fn decide_close(&self, offer: Text<'_>) -> Result<Operator<'static>, No> {
+    pub(crate) fn decide_close(&self, offer: Text<'_>, now: UnixMs) -> Result<Operator<'static>, No> {
         let offer = self.known_offer(offer)?;
         if self.offer(offer).is_closed {
             return Ok(Operator::Done);
         }
-        Ok(Operator::Happens(Event::OfferClosed { offer, by: CloseCause::Operator }))
+        let by = if self.offer(offer).is_over(now) { CloseCause::Deadline } else { CloseCause::Operator };
+        Ok(Operator::Happens(Event::OfferClosed { offer, by }))
     }
 
     /// What is due has been swept: it stays over.
@@ -135,11 +140,13 @@ impl State {
         if let Some(known) = pool.and_then(|pool| pool.ops.get(op.as_bytes())) {
             return if *known == units { Ok(Operator::DoneBefore) } else { Err(Misuse::OpConflict.into()) };
         }
-        if pool.is_some_and(|pool| pool.ops.len() >= OPS_MAX * OPS_MAX) {
-            let max = (OPS_MAX * OPS_MAX) as u64;
-            return Err(Misuse::Full { what: "POOL ADDs of one pool", max }.into());
+        if pool.is_some_and(|pool| pool.ops.len() >= POOL_OPS_MAX) {
+            return Err(Misuse::Full { what: "POOL ADDs of one pool", max: POOL_OPS_MAX as u64 }.into());
         }
         let (total, available) = pool.map_or((0, 0), |pool| (pool.total(), pool.available()));
+        if pool.is_none() && self.pools.len() >= POOLS_MAX {
+            return Err(Misuse::Full { what: "pools of one shard", max: u64::from(POOLS_MAX) }.into());
+        }
         if pool.is_none() && units <= 0 {
             return Err(Misuse::PoolUnknown.into());
         }
@@ -151,7 +158,7 @@ impl State {
     }
 }
 
-/// Before an offer opens everything but its stock may change; after that only what takes nothing from anybody.
+/// Before an offer opens everything but what it takes from may change; after that only what takes nothing from anybody.
 fn check_change(offer: &OfferState, new: &Offer, now: UnixMs) -> Result<(), No> {
     let old = &offer.definition;
     let frozen = |field| Err(Misuse::OfferFrozen { field }.into());

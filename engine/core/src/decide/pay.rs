@@ -1,11 +1,11 @@
 //! PAY: the storefront took money. Before the deadline it wins; after it, the money is owed back or takes the units
 //! again.
 
-use super::{NOTES_MAX, No, Verdict};
+use super::{No, Verdict};
 use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
 use crate::money::Money;
 use crate::offer::Late;
-use crate::refusal::{Misuse, Refusal};
+use crate::refusal::Refusal;
 use crate::state::{NoteKind, OfferState, Reservation, State};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
@@ -36,13 +36,7 @@ impl State {
             Some(Earlier::Owed { owe, is_late }) => return Ok(verdict.replayed().owing(owe).late(is_late)),
             None => {}
         }
-        if offer.reservations.notes(reservation).count() >= NOTES_MAX {
-            return Err(Misuse::Full {
-                what: "payments and returns of one reservation",
-                max: NOTES_MAX as u64,
-            }
-            .into());
-        }
+        offer.reservations.check_room_for_note(reservation)?;
         let due = row.price.times(row.qty);
         let has_wrong_amount = payment.amount.is_some_and(|amount| amount != due.cash);
         let is_due = row.status == Status::Held;
@@ -74,10 +68,18 @@ impl State {
         Ok(verdict)
     }
 
+    /// Whether a payment would take units again if they are free.
+    pub(crate) fn wants_retake(&self, at: OfferIndex, reservation: u32, payment: Payment<'_>) -> bool {
+        let offer = self.offer(at);
+        let row = offer.reservations.get(reservation);
+        offer.may_retake(row)
+            && payment.amount.is_none_or(|amount| amount == row.price.times(row.qty).cash)
+            && offer.find_payment(reservation, payment.reference).is_none()
+    }
+
     /// Whether a late payment may still take everything that the reservation had: units, limits, seat.
     fn can_retake(&self, offer: &OfferState, row: &Reservation, now: UnixMs) -> bool {
-        let expired = row.status == Status::Released && row.cause == EndCause::Expired;
-        if !expired || offer.definition.late != Late::Retake {
+        if !offer.may_retake(row) {
             return false;
         }
         let buyer = &offer.reservations.buyers[row.buyer];
@@ -106,6 +108,12 @@ enum Earlier {
 }
 
 impl OfferState {
+    /// Whether the offer gives late payments another chance, and the reservation ended by its deadline.
+    fn may_retake(&self, row: &Reservation) -> bool {
+        let has_expired = row.status == Status::Released && row.cause == EndCause::Expired;
+        has_expired && self.definition.late == Late::Retake
+    }
+
     /// What came of the payment with this reference, if it was here before.
     fn find_payment(&self, reservation: u32, reference: Text<'_>) -> Option<Earlier> {
         let mut has_named_payment = false;

@@ -1,8 +1,8 @@
 //! CANCEL, RETURN and REVOKE: a reservation ends before or after it was won.
 
-use super::{NOTES_MAX, No, Verdict};
+use super::{No, Verdict};
 use crate::event::{EndCause, Event, OfferIndex, ReservationIndex};
-use crate::money::Units;
+use crate::money::{ORDER_UNITS_MAX, Units};
 use crate::refusal::Misuse;
 use crate::request::Restock;
 use crate::state::{NoteKind, State};
@@ -57,6 +57,12 @@ impl State {
         reservation: u32,
         order: ReturnOrder<'r>,
     ) -> Result<Verdict<'r>, No> {
+        if order.qty.is_some_and(|qty| qty == 0 || qty > ORDER_UNITS_MAX) {
+            return Err(Misuse::UnitsRange { argument: "QTY" }.into());
+        }
+        if order.qty.is_some() && order.op.as_bytes().is_empty() {
+            return Err(Misuse::OpNeeded.into());
+        }
         let reservations = &self.offer(at).reservations;
         let row = reservations.get(reservation);
         for note in reservations.notes(reservation) {
@@ -64,7 +70,9 @@ impl State {
                 && !order.op.as_bytes().is_empty()
                 && reservations.text(op) == order.op
             {
-                let is_same = order.qty.is_none_or(|wanted| wanted == qty) && order.restock == restock;
+                // Without QTY the operation was for all that was left, so nothing is left of it.
+                let is_same_qty = order.qty.map_or(row.status != Status::Won, |wanted| wanted == qty);
+                let is_same = is_same_qty && order.restock == restock;
                 let replay = Verdict::stands(at, reservation).replayed().owing(owe);
                 return if is_same { Ok(replay) } else { Err(Misuse::OpConflict.into()) };
             }
@@ -77,13 +85,7 @@ impl State {
         if qty > left {
             return Err(Misuse::ReturnTooMany { left }.into());
         }
-        if reservations.notes(reservation).count() >= NOTES_MAX {
-            return Err(Misuse::Full {
-                what: "payments and returns of one reservation",
-                max: NOTES_MAX as u64,
-            }
-            .into());
-        }
+        reservations.check_room_for_note(reservation)?;
         let owe = reservations.kept(reservation).share(qty, left);
         let event = Event::Returned {
             offer: at,

@@ -1,6 +1,6 @@
 //! The operator's requests and the lists: everything that is not about one intent.
 
-use super::Machine;
+use super::{Depth, Machine};
 use crate::answer::{Answer, LIST_MAX};
 use crate::decide::No;
 use crate::event::{OfferIndex, Record};
@@ -21,9 +21,9 @@ impl Machine {
             Request::OfferPut { offer, definition } => self.state.decide_offer_put(*offer, definition, now),
             Request::OfferPause { offer } => self.state.decide_pause(*offer, now),
             Request::OfferResume { offer } => self.state.decide_resume(*offer, now),
-            Request::OfferClose { offer } => self.state.decide_close(*offer),
+            Request::OfferClose { offer } => self.state.decide_close(*offer, now),
             Request::OfferExtend { offer, by, op } => {
-                let swept = self.sweep_for(*offer, now, record);
+                let swept = self.sweep_for(*offer, Depth::Deadlines, now, record);
                 swept.and_then(|_| self.state.decide_extend(*offer, *by, *op))
             }
             Request::PoolAdd { pool, units, op } => {
@@ -43,27 +43,27 @@ impl Machine {
     ) -> Result<Answer<Text<'a>>, No> {
         match request {
             Request::Buyer { offer, buyer } => {
-                let offer = self.sweep_for(*offer, now, record)?;
+                let offer = self.sweep_for(*offer, Depth::Everything, now, record)?;
                 let hash = self.state.hashes.of(*buyer);
                 let at =
                     self.state.offer(offer).reservations.find_buyer(hash, *buyer).ok_or(Refusal::Unknown)?;
                 Ok(self.state.view_buyer(offer, at, now))
             }
             Request::Group { offer, group } => {
-                let offer = self.sweep_for(*offer, now, record)?;
+                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
                 let at = self.state.find_group(self.state.offer(offer), *group).ok_or(Refusal::Unknown)?;
                 Ok(Answer::Group(Box::new(self.state.view_group(offer, at, LIST_MAX, now))))
             }
             Request::Groups { offer, count } => {
-                let offer = self.sweep_for(*offer, now, record)?;
+                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
                 Ok(Answer::Groups(self.state.view_open_groups(offer, *count, now)))
             }
             Request::OfferGet { offer } => {
-                let offer = self.sweep_for(*offer, now, record)?;
+                let offer = self.sweep_for(*offer, Depth::Everything, now, record)?;
                 Ok(self.state.view_offer(offer, now))
             }
             Request::Reservations { offer, state, cursor, count } => {
-                let offer = self.sweep_for(*offer, now, record)?;
+                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
                 Ok(Answer::Reservations(self.state.view_reservations(offer, *state, *cursor, *count, now)))
             }
             Request::PoolGet { pool } => {
@@ -91,17 +91,18 @@ impl Machine {
     fn sweep_for(
         &mut self,
         offer: Text<'_>,
+        depth: Depth,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<OfferIndex, No> {
         let offer = self.state.known_offer(offer)?;
-        self.settle_what_is_due(self.campaign_of(offer), now, record)?;
+        self.settle_what_is_due(self.campaign_of(offer), depth, now, record)?;
         Ok(offer)
     }
 
     fn sweep_pool(&mut self, pool: Text<'_>, now: UnixMs, record: &mut impl Record) -> Result<(), No> {
         match self.state.find_campaign(pool) {
-            Some(campaign) => self.settle_what_is_due(campaign, now, record),
+            Some(campaign) => self.settle_what_is_due(campaign, Depth::Everything, now, record),
             None => Ok(()),
         }
     }

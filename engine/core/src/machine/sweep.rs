@@ -4,7 +4,7 @@
 
 use super::{Machine, SWEEP_PER_REQUEST};
 use crate::decide::{No, Settling, expired};
-use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record};
+use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record, Seq};
 use crate::refusal::Misuse;
 use crate::state::{CampaignIndex, Due, DueKind, HoldHead};
 use crate::status::GroupState;
@@ -12,6 +12,15 @@ use crate::time::UnixMs;
 
 /// Members whose end is told in the batch that formed their group; the rest follow in slices.
 const SETTLED_AT_ONCE: usize = 256;
+
+/// What a request has settled before it is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Deadlines: who sits in which group, who leads.
+    Deadlines,
+    /// Also the members of groups that are over: their units and limits.
+    Everything,
+}
 
 /// Whether a sweep got through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,51 +32,56 @@ pub enum Swept {
 }
 
 impl Machine {
-    /// Settles what is due at `now`, at most `slice` items. Call it before the requests of a batch, and again while
-    /// it answers [`Swept::More`]; requests may come in between.
+    /// Settles what is due at `now`: at most `slice` events, and those that belong to the last item. Call it before the
+    /// requests of a batch, and again while it answers [`Swept::More`]; requests may come in between.
     pub fn sweep(&mut self, now: UnixMs, slice: usize, record: &mut impl Record) -> Swept {
-        for _ in 0..slice {
-            let Some(first) = self.state.agenda.peek().filter(|due| due.at <= now) else {
-                return Swept::Done;
-            };
-            self.state.agenda.pop();
-            let at = self.campaign_of(first.offer);
-            let campaign = &mut self.state.campaigns[at.0];
-            if campaign.announced == Some(first) {
-                campaign.announced = None;
-                // A request may have swept the campaign since this entry was made.
-                if campaign.agenda.peek() == Some(first) {
-                    self.sweep_one(at, now, record);
-                }
-                self.state.announce(at);
+        let mut left = slice;
+        while let Some(first) = self.state.agenda.first().filter(|due| due.at <= now) {
+            if left == 0 {
+                return Swept::More;
             }
+            let campaign = self.campaign_of(first.offer);
+            let events = self.sweep_one(campaign, first, now, record);
+            left = left.saturating_sub(events.max(1));
         }
-        if self.state.agenda.peek().is_some_and(|due| due.at <= now) { Swept::More } else { Swept::Done }
+        Swept::Done
     }
 
     /// When something falls due next, at the earliest; in the past, if a settlement is running.
     pub fn next_due(&self) -> Option<UnixMs> {
-        self.state.agenda.peek().map(|due| due.at)
+        self.state.agenda.first().map(|due| due.at)
+    }
+
+    /// The first due item of a campaign that could matter to a request.
+    fn first_due(&self, campaign: CampaignIndex, depth: Depth, now: UnixMs) -> Option<Due> {
+        let campaign = &self.state.campaigns[campaign.0];
+        let first = match depth {
+            Depth::Deadlines => campaign.agenda.first(),
+            Depth::Everything => campaign.first_due(),
+        };
+        first.filter(|due| due.at <= now)
     }
 
     pub(super) fn is_anything_due(&self, campaign: CampaignIndex, now: UnixMs) -> bool {
-        self.state.campaigns[campaign.0].agenda.peek().is_some_and(|due| due.at <= now)
+        self.first_due(campaign, Depth::Everything, now).is_some()
     }
 
     /// Settles what is due in a campaign; busy when that is too much for one request.
     pub(super) fn settle_what_is_due(
         &mut self,
         campaign: CampaignIndex,
+        depth: Depth,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        for _ in 0..SWEEP_PER_REQUEST {
-            if !self.is_anything_due(campaign, now) {
-                return Ok(());
+        let mut left = SWEEP_PER_REQUEST;
+        while let Some(due) = self.first_due(campaign, depth, now) {
+            if left == 0 {
+                return Err(Misuse::Busy.into());
             }
-            self.sweep_one(campaign, now, record);
+            left = left.saturating_sub(self.sweep_one(campaign, due, now, record));
         }
-        if self.is_anything_due(campaign, now) { Err(Misuse::Busy.into()) } else { Ok(()) }
+        Ok(())
     }
 
     /// Makes sure that a reservation shows what time has done to it.
@@ -88,7 +102,11 @@ impl Machine {
         if self.settle_member(offer, at, now, record) {
             return Ok(());
         }
-        self.settle_what_is_due(self.campaign_of(offer), now, record)?;
+        let swept = self.settle_what_is_due(self.campaign_of(offer), Depth::Deadlines, now, record);
+        // A mass expiry elsewhere must not cost a payment that is in time.
+        if swept.is_err() && self.state.hangs_on_what_is_due(offer, at, now) {
+            return swept;
+        }
         self.settle_member(offer, at, now, record);
         Ok(())
     }
@@ -123,21 +141,35 @@ impl Machine {
         }
     }
 
-    /// Takes one step with the first due item of a campaign.
-    fn sweep_one(&mut self, campaign: CampaignIndex, now: UnixMs, record: &mut impl Record) {
-        let Some(due) = self.state.campaigns[campaign.0].agenda.pop() else { return };
-        match due.kind {
-            DueKind::Settlement => self.sweep_settlement(due, now, record),
-            DueKind::Hold => self.sweep_hold(due, now, record),
-            DueKind::Group => self.sweep_group(due, now, record),
-            DueKind::Close => self.sweep_close(due, now, record),
+    /// Takes one step with a due item of a campaign; tells how many events that made.
+    fn sweep_one(
+        &mut self,
+        campaign: CampaignIndex,
+        due: Due,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> usize {
+        let Seq(before) = self.state.seq;
+        if due.kind == DueKind::Settlement {
+            self.sweep_settlement(campaign, due, now, record);
+        } else {
+            self.state.campaigns[campaign.0].agenda.remove(due);
+            match due.kind {
+                DueKind::Hold => self.sweep_hold(due, now, record),
+                DueKind::Group => self.sweep_group(due, now, record),
+                DueKind::Close | DueKind::Settlement => self.sweep_close(due, now, record),
+            }
         }
+        self.state.announce(campaign);
+        (self.state.seq.0 - before) as usize
     }
 
-    fn sweep_settlement(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
-        if let Settling::Next(event) = self.state.next_settlement(due.offer, GroupIndex(due.which)) {
-            self.emit(&event, now, record);
-            self.state.schedule(due);
+    fn sweep_settlement(&mut self, campaign: CampaignIndex, due: Due, now: UnixMs, record: &mut impl Record) {
+        match self.state.next_settlement(due.offer, GroupIndex(due.which)) {
+            Settling::Next(event) => self.emit(&event, now, record),
+            Settling::Done => {
+                self.state.campaigns[campaign.0].settling.pop_front();
+            }
         }
     }
 
@@ -164,6 +196,9 @@ impl Machine {
     fn sweep_group(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
         let offer = due.offer;
         let state = self.state.offer_mut(offer);
+        if state.groups_due != Some(due.at) {
+            return;
+        }
         state.groups_due = None;
         let Some(&(deadline, is_paid, group)) = state.groups.deadlines.first() else { return };
         let group = GroupIndex(group);
@@ -202,7 +237,7 @@ impl Machine {
 
     fn sweep_close(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
         let state = self.state.offer(due.offer);
-        if !state.is_closed && state.definition.closes.is_some_and(|closes| closes <= now) {
+        if !state.is_closed && state.is_over(now) {
             let event = Event::OfferClosed { offer: due.offer, by: CloseCause::Deadline };
             self.emit(&event, now, record);
         }

@@ -6,8 +6,7 @@
 
 use crate::event::OfferIndex;
 use crate::time::UnixMs;
-use alloc::collections::BinaryHeap;
-use core::cmp::Reverse;
+use alloc::collections::BTreeSet;
 
 /// What falls due, in the order that holds for one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,21 +44,22 @@ pub(crate) enum HoldHead {
     None,
 }
 
+/// Entries in their order, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
-    heap: BinaryHeap<Reverse<Due>>,
+    entries: BTreeSet<Due>,
 }
 
 impl Agenda {
-    pub(crate) fn push(&mut self, due: Due) {
-        self.heap.push(Reverse(due));
+    pub(crate) fn insert(&mut self, due: Due) {
+        self.entries.insert(due);
     }
 
-    pub(crate) fn peek(&self) -> Option<Due> {
-        self.heap.peek().map(|first| first.0)
+    pub(crate) fn remove(&mut self, due: Due) {
+        self.entries.remove(&due);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Due> {
-        self.heap.pop().map(|first| first.0)
+    pub(crate) fn first(&self) -> Option<Due> {
+        self.entries.first().copied()
     }
 }

@@ -7,6 +7,7 @@ use crate::event::OfferIndex;
 use crate::store::{Arena, Column, Hashes, Index, TextRef};
 use crate::text::Text;
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// The position of a campaign in its shard.
@@ -19,7 +20,10 @@ pub(crate) struct Campaign {
     pub(crate) offers: Vec<OfferIndex>,
     /// Units by buyer; kept from the second offer on, since with one offer the offer's own counts say the same.
     pub(crate) buyers: Option<CampaignBuyers>,
+    /// Deadlines.
     pub(crate) agenda: Agenda,
+    /// Groups that are over and have members whose end is still to be told, oldest first.
+    pub(crate) settling: VecDeque<Due>,
     /// The entry that stands for this campaign on the shard's agenda.
     pub(crate) announced: Option<Due>,
 }
@@ -39,12 +43,20 @@ impl Campaign {
             offers: Vec::new(),
             buyers: None,
             agenda: Agenda::default(),
+            settling: VecDeque::new(),
             announced: None,
         }
     }
 
     pub(crate) fn id(&self) -> Text<'_> {
         Text::stored(&self.id)
+    }
+}
+
+impl Campaign {
+    /// What is settled next: first what is over already, then what falls due.
+    pub(crate) fn first_due(&self) -> Option<Due> {
+        self.settling.front().copied().or_else(|| self.agenda.first())
     }
 }
 
