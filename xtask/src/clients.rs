@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::process;
+use crate::programs;
 use crate::server::Server;
 use crate::setup;
 use crate::tally::Tally;
@@ -20,7 +21,7 @@ const BENCHMARK_REQUESTS: u64 = 20_000;
 
 /// Builds the server, runs every client in both protocols, and stops the server.
 pub fn run(tree: &Tree) -> Result<Tally> {
-    build_server(tree)?;
+    programs::build(tree)?;
     let server = Server::start(tree)?;
     let mut tally = Tally::default();
     for protocol in ["2", "3"] {
@@ -32,13 +33,6 @@ pub fn run(tree: &Tree) -> Result<Tally> {
     tally += check("redis-benchmark, unmodified, takes 20,000 units and the audit is OK", benchmark(&server));
     tally += check("the server ends within 5 s of SIGTERM", server.stop());
     Ok(tally)
-}
-
-fn build_server(tree: &Tree) -> Result<()> {
-    // The profile of the tests, and all of the workspace's binaries: what `cargo test` built is used again.
-    let mut build = Command::new("cargo");
-    build.args(["build", "--quiet", "--workspace", "--bins", "--profile", "test"]);
-    process::run(build.current_dir(tree.root()))
 }
 
 fn scripts(tree: &Tree) -> [Command; 4] {

@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::layers;
+use crate::programs;
 use crate::tree::Tree;
 
 /// The sections that the server prints.
@@ -61,24 +62,10 @@ fn changes(tree: &Tree) -> Result<Vec<(PathBuf, String)>> {
 
 fn generate(tree: &Tree) -> Result<Sections> {
     let mut sections = Sections::from([("layers".to_owned(), layers::diagram())]);
+    programs::build(tree)?;
     for name in PRINTED_BY_SERVER {
-        let mut print = Command::new("cargo");
-        // The profile of the tests: what `cargo test` built is used again.
-        print.args([
-            "run",
-            "--quiet",
-            "--profile",
-            "test",
-            "--package",
-            "stampede-gateway",
-            "--bin",
-            "stampede",
-        ]);
-        let output = print
-            .args(["--", "docs", name])
-            .current_dir(tree.root())
-            .output()
-            .context("starting `stampede docs`")?;
+        let mut print = Command::new(tree.built("stampede"));
+        let output = print.args(["docs", name]).output().context("starting `stampede docs`")?;
         if !output.status.success() {
             bail!("`stampede docs {name}` failed: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod imports;
 pub mod layers;
 pub mod process;
+pub mod programs;
 pub mod server;
 pub mod setup;
 pub mod suite;

@@ -116,7 +116,7 @@ const XTASK: Crate = Crate {
     layers: &[
         Layer { about: "the test command", modules: &["suite"] },
         Layer { about: "one chore each", modules: &["clients", "docs", "fuzz"] },
-        Layer { about: "what chores share", modules: &["setup", "server", "layers"] },
+        Layer { about: "what chores share", modules: &["setup", "server", "programs", "layers"] },
         Layer { about: "runs programs, reads sources", modules: &["process", "imports"] },
         Layer { about: "counts", modules: &["tally"] },
         Layer { about: "paths", modules: &["tree"] },
