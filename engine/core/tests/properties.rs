@@ -7,6 +7,8 @@
 mod auditor;
 #[path = "twin/buy.rs"]
 mod buy;
+#[path = "twin/demand.rs"]
+mod demand;
 #[path = "support/driver.rs"]
 #[allow(dead_code, reason = "the scenario runner asks the driver for more")]
 mod driver;

@@ -10,6 +10,8 @@
 mod buy;
 #[path = "twin/crowd.rs"]
 mod crowd;
+#[path = "twin/demand.rs"]
+mod demand;
 #[path = "support/driver.rs"]
 #[allow(dead_code, reason = "the scenario runner asks the driver for more")]
 mod driver;

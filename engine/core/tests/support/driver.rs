@@ -56,10 +56,11 @@ impl Driver {
         panic!("the sweep never ends: every slice must settle something");
     }
 
-    /// Starts again from the journal alone, as a new life of the writer.
+    /// Starts again from the journal alone, as a new life of the writer; swept before it serves, as it must be.
     pub(crate) fn restart(&mut self) {
         self.settings.epoch += 1;
         self.machine = self.journal.replayed(self.settings);
+        self.sweep_all(7);
     }
 
     /// When the machine wants to sweep next.

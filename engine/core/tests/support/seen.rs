@@ -135,6 +135,8 @@ fn seen_misuse(misuse: Misuse) -> Seen {
         Misuse::GroupNeeded => Seen::word("!GROUP_NEEDED"),
         Misuse::GroupUnexpected => Seen::word("!GROUP_UNEXPECTED"),
         Misuse::NotYet { argument } => Seen::word("!NOT_YET").with("argument", argument),
+        Misuse::UnitsRange { argument } => Seen::word("!UNITS_RANGE").with("argument", argument),
+        Misuse::OpNeeded => Seen::word("!OP_NEEDED"),
         Misuse::ReturnTooMany { left } => Seen::word("!RETURN_TOO_MANY").with("left", left),
         Misuse::OpConflict => Seen::word("!OP_CONFLICT"),
         Misuse::PoolUnknown => Seen::word("!POOL_UNKNOWN"),

@@ -1,7 +1,7 @@
 //! The twin's BUY: the checks in the order in which the rules name them, then one step.
 
 use crate::names::Name;
-use crate::state::{Group, Reservation, Seat, Twin, TwinOffer, campaign_of, times};
+use crate::state::{Group, Reservation, Seat, Twin, TwinOffer, campaign_of, is_unit_count, times};
 use stampede_core::{
     Admission, Answer, Buy, GroupChoice, GroupRule, GroupState, Misuse, Money, Refusal, Settle, Status,
     UnixMs,
@@ -21,6 +21,9 @@ pub(crate) type Percent = fn(offer: Name, buyer: Name) -> u8;
 impl Twin {
     pub(crate) fn buy(&mut self, buy: &Buy<Name>, percent: Percent) -> Answer<Name> {
         let Some(number) = self.offer(buy.offer) else { return Answer::Refused(Refusal::OfferUnknown) };
+        if !is_unit_count(buy.qty) {
+            return Answer::Misuse(Misuse::UnitsRange { argument: "QTY" });
+        }
         let offer = &self.offers[number];
         if let Some(index) = offer.find(buy.id) {
             if let Some(field) = difference(&offer.reservations[index], buy) {

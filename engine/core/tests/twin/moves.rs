@@ -119,7 +119,7 @@ fn buy(twin: &Twin, offer: Name, dice: Dice) -> Buy<Name> {
         offer,
         buyer: some_buyer(dice[1]),
         id: name(&format!("r{}", dice[2] % 64)),
-        qty: pick(dice[5], &[1, 1, 1, 1, 1, 2, 2, 3]),
+        qty: pick(dice[5], &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 0]),
         group,
         tags: pick(dice[6], &[Some("new"), None, Some("vip,x"), Some("new,vip")]),
         referrer: pick(dice[7], &[None, None, Some("bob")]),
@@ -190,9 +190,12 @@ fn on_reservation(twin: &Twin, verb: Verb, offer: Name, dice: Dice) -> Request<N
         Verb::Return => {
             let restock = pick(dice[2], &[Restock::Yes, Restock::Yes, Restock::No]);
             let op = pick(dice[3], &["op1", "op2"]);
-            let (qty, op) = match dice[4] % 3 {
-                0 => (None, None),
-                n => (Some(u32::from(n)), Some(op)),
+            let (qty, op) = match dice[4] % 16 {
+                0..=4 => (None, None),
+                5 => (None, Some(op)),
+                6 => (Some(1), None),
+                7 => (Some(0), Some(op)),
+                n => (Some(u32::from(n % 2) + 1), Some(op)),
             };
             Request::Return { offer, id, qty, restock, op }
         }

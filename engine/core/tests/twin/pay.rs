@@ -1,7 +1,7 @@
 //! The twin's requests on one reservation: PAY, CANCEL, RETURN, REVOKE.
 
 use crate::names::Name;
-use crate::state::{Payment, ReturnDone, Seat, Twin, TwinOffer, is_live, plus, times};
+use crate::state::{Payment, ReturnDone, Seat, Twin, TwinOffer, is_live, is_unit_count, plus, times};
 use stampede_core::{Answer, GroupState, Misuse, Money, Refusal, Restock, Settle, Status};
 
 impl Twin {
@@ -98,10 +98,18 @@ impl Twin {
         let Some((number, index)) = self.reservation(offer, id) else {
             return Answer::Refused(Refusal::Unknown);
         };
+        if qty.is_some_and(|qty| !is_unit_count(qty)) {
+            return Answer::Misuse(Misuse::UnitsRange { argument: "QTY" });
+        }
+        if qty.is_some() && op.is_none() {
+            return Answer::Misuse(Misuse::OpNeeded);
+        }
         let offer = &mut self.offers[number];
         let entry = &offer.reservations[index];
         if let Some(done) = entry.returns.iter().find(|done| Some(done.op) == op) {
-            if qty.is_some_and(|qty| qty != done.qty) || restock != done.restock {
+            // Without QTY the operation was for all that was left, so nothing is left of it.
+            let same_qty = qty.map_or(entry.status != Status::Won, |qty| qty == done.qty);
+            if !same_qty || restock != done.restock {
                 return Answer::Misuse(Misuse::OpConflict);
             }
             let mut answer = offer.answer(index);

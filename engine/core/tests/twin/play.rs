@@ -3,6 +3,7 @@
 //! The machine sweeps late and in small slices, the twin settles everything at once: no request may notice.
 //! Called by the twin test and the property tests.
 
+use crate::demand::Demand;
 use crate::driver::Driver;
 use crate::history::{Dice, History, Verb, definition};
 use crate::moves::{BUYERS, Move, OFFERS, POOLS, Sent, resolve};
@@ -26,6 +27,7 @@ pub(crate) struct Played {
     /// What the machine answered to every request.
     pub(crate) answers: Vec<(Request<Name>, Seen)>,
     sent: Sent,
+    demand: Demand,
     transcript: String,
     /// The first difference, with both answers.
     difference: Option<String>,
@@ -51,6 +53,7 @@ pub(crate) fn guarded(script: impl FnOnce(&mut Played)) -> Result<Played, String
         twin: Twin { now: START, ..Twin::default() },
         answers: Vec::new(),
         sent: Vec::new(),
+        demand: Demand::default(),
         transcript: String::new(),
         difference: None,
     };
@@ -122,6 +125,7 @@ impl Played {
             Move::Restart => {
                 self.note("restart");
                 self.driver.restart();
+                self.demand = Demand::default();
             }
         }
     }
@@ -155,6 +159,9 @@ impl Played {
             && self.difference.is_none()
         {
             self.difference = Some(format!("DIFFERENCE\n     twin: {wanted}\n  machine: {got}"));
+        }
+        if let Request::Buy(buy) = request {
+            self.demand.note(buy.offer, buy.qty, self.driver.now().get(), &got);
         }
         self.answers.push((request.clone(), got));
     }
@@ -211,6 +218,15 @@ impl Played {
                 return;
             }
             self.transcript.truncate(told);
+        }
+        for offer in &self.twin.offers {
+            let got = self.driver.ask(&Request::Demand { offer: offer.id });
+            let wanted = self.demand.seen(offer.id, offer.opens);
+            if got != wanted {
+                self.difference =
+                    Some(format!("DEMAND FOR {}\n     twin: {wanted}\n  machine: {got}", offer.id));
+                return;
+            }
         }
         let (got, wanted) = (self.driver.audit(), seen(&self.twin.audit()));
         if got != wanted && self.difference.is_none() {

@@ -14,7 +14,9 @@ const REACHED_MIN: u64 = 100;
 const LATER: [&str; 4] = ["OPTION_UNKNOWN", "COUPON_INVALID", "BARGAIN_INVALID", "WAITLIST_FULL"];
 
 /// Mistakes that the histories make on purpose.
-const MISUSES: [&str; 11] = [
+const MISUSES: [&str; 13] = [
+    "!UNITS_RANGE",
+    "!OP_NEEDED",
     "!GROUP_NEEDED",
     "!GROUP_UNEXPECTED",
     "!RETURN_TOO_MANY",

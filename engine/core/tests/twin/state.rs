@@ -110,6 +110,11 @@ pub(crate) fn is_live(status: Status) -> bool {
     matches!(status, Status::Held | Status::Paid | Status::Won)
 }
 
+/// An order, or a return, is of 1 to a million units.
+pub(crate) fn is_unit_count(units: u32) -> bool {
+    (1..=1_000_000).contains(&units)
+}
+
 pub(crate) fn plus(a: Money, b: Money) -> Money {
     Money { cash: a.cash + b.cash, points: a.points + b.points }
 }

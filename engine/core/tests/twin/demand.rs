@@ -1,0 +1,65 @@
+//! The twin's demand: how many asked for an offer and what they were answered, counted from the answers themselves.
+//!
+//! Demand lies beside the machine and dies with it, so a restart begins anew. Distinct buyers are estimates there and
+//! are not compared.
+
+use crate::names::Name;
+use crate::seen::Seen;
+use std::collections::BTreeMap;
+
+/// What was asked for since the last restart.
+#[derive(Debug, Default)]
+pub(crate) struct Demand {
+    offers: BTreeMap<Name, OfferDemand>,
+}
+
+#[derive(Debug, Default)]
+struct OfferDemand {
+    intents: BTreeMap<String, u64>,
+    wanted: u64,
+    accepted: u64,
+    refused: u64,
+    sold_out_at: Option<u64>,
+}
+
+impl Demand {
+    /// One BUY of `qty` units and its answer. A misuse is no demand, nor is a BUY of an offer that does not exist.
+    pub(crate) fn note(&mut self, offer: Name, qty: u32, now: u64, answer: &Seen) {
+        if answer.status.starts_with('!') || answer.status == "OFFER_UNKNOWN" {
+            return;
+        }
+        let demand = self.offers.entry(offer).or_default();
+        let is_repeat = answer.get("replayed").is_some();
+        let outcome = if is_repeat { "REPLAYED" } else { answer.status.as_str() };
+        *demand.intents.entry(outcome.to_owned()).or_default() += 1;
+        if is_repeat {
+            return;
+        }
+        demand.wanted += u64::from(qty);
+        if matches!(outcome, "HELD" | "PAID" | "WON") {
+            demand.accepted += 1;
+        } else {
+            demand.refused += 1;
+        }
+        if outcome == "SOLD_OUT" {
+            demand.sold_out_at = demand.sold_out_at.or(Some(now));
+        }
+    }
+
+    /// What DEMAND must answer for an offer that opened at `opens`.
+    pub(crate) fn seen(&self, offer: Name, opens: u64) -> Seen {
+        let nothing = OfferDemand::default();
+        let demand = self.offers.get(offer).unwrap_or(&nothing);
+        let intents: Vec<String> =
+            demand.intents.iter().map(|(answer, count)| format!("{answer}:{count}")).collect();
+        let mut seen = Seen::word("DEMAND");
+        seen.pairs = vec![("intents", intents.join(",")), ("wanted", demand.wanted.to_string())];
+        if let Some(at) = demand.sold_out_at {
+            seen.pairs.push(("sold_out_after", at.saturating_sub(opens).to_string()));
+        }
+        seen.pairs.push(("waiting", "0".to_owned()));
+        seen.pairs.push(("accepted", demand.accepted.to_string()));
+        seen.pairs.push(("refused", demand.refused.to_string()));
+        seen
+    }
+}
