@@ -433,6 +433,10 @@ fn the_table_of_fields_lists_each_field_once_with_its_default_and_meaning() {
         |path: &str| rows.iter().find(|row| row.path == path).unwrap_or_else(|| panic!("no row {path}"));
     assert_eq!(row("price").default, "required");
     assert_eq!(row("hold").default, "`15m`");
+    assert_eq!(row("hold").value, "duration");
+    assert_eq!(row("opens").value, "instant");
+    assert_eq!(row("price").value, "0 to 9,007,199,254 or table");
+    assert_eq!(row("admit.all").value, "list of id");
     assert_eq!(row("settle.group.size").value, "2 to 1,000,000");
     assert_eq!(row("settle.group.reserve").default, "`seat`");
     assert_eq!(row("takes.units").default, "required");

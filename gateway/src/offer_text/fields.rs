@@ -59,6 +59,9 @@ fn resolve<'a>(root: &'a Value, field: &'a Value) -> &'a Value {
     if let Some(pointer) = field["$ref"].as_str() {
         return root.pointer(pointer.trim_start_matches('#')).unwrap_or(field);
     }
+    if !field["type"].is_null() {
+        return field;
+    }
     let other = field["anyOf"].as_array().and_then(|forms| forms.iter().find(|form| form["type"] != "null"));
     other.map_or(field, |form| resolve(root, form))
 }
@@ -67,8 +70,18 @@ fn forms(schema: &Value) -> &[Value] {
     schema["oneOf"].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// The name of the definition that a field refers to, past the null that stands beside it.
+fn named(field: &Value) -> Option<&str> {
+    let own = field["$ref"].as_str();
+    let beside = || field["anyOf"].as_array()?.iter().find_map(|form| form["$ref"].as_str());
+    own.or_else(beside)?.rsplit('/').next()
+}
+
 /// What may stand in a field, in words.
 fn words(root: &Value, field: &Value) -> String {
+    if let Some(name @ ("Instant" | "Duration" | "Id")) = named(field) {
+        return name.to_lowercase();
+    }
     let schema = resolve(root, field);
     if !forms(schema).is_empty() {
         let forms: Vec<String> = forms(schema).iter().map(|form| words(root, form)).collect();
@@ -91,11 +104,6 @@ fn words(root: &Value, field: &Value) -> String {
         Some("boolean") => "`true` or `false`".to_owned(),
         Some("array") => format!("list of {}", words(root, &schema["items"])),
         Some("object") => "table".to_owned(),
-        Some("string") if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("ms|s")) => {
-            "duration".to_owned()
-        }
-        Some("string") if schema["format"] == "date-time" => "RFC 3339".to_owned(),
-        Some("string") if schema["pattern"].is_string() => "id".to_owned(),
         _ => "text".to_owned(),
     }
 }
