@@ -537,7 +537,7 @@ mod tests {
         let known: HashSet<&str> = ["OK", "BROKEN"]
             .into_iter()
             .chain(Status::ALL.map(Status::name))
-            .chain(Refusal::ALL.iter().map(Refusal::name))
+            .chain(Refusal::ALL.map(Refusal::name))
             .chain(windows.map(OfferWindow::name))
             .chain(groups.map(GroupState::name))
             .collect();
