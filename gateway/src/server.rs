@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use socket2::{Domain, Socket, Type};
 use stampede_engine::core::{Answer, Misuse, Offer, Refusal, Request, Text};
 use stampede_engine::{Engine, EngineConfig};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -137,11 +137,13 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, address)) => {
-                let (shared, stopped, alive) =
-                    (Arc::clone(&shared), connection_stopped.clone(), alive.clone());
-                tokio::spawn(serve(stream, address, shared, stopped, alive));
-            }
+            Ok((stream, address)) => match shared.peers.enter(address, shared.limits.connections) {
+                Some(id) => {
+                    let entered = Entered { shared: Arc::clone(&shared), id };
+                    tokio::spawn(serve(stream, entered, connection_stopped.clone(), alive.clone()));
+                }
+                None => refuse(stream, &shared),
+            },
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 sleep(ACCEPT_PAUSE).await;
@@ -150,40 +152,37 @@ async fn accept(
     }
 }
 
-/// Lets a peer go when its task ends, however it ends.
-struct Left<'a> {
-    shared: &'a Shared,
+/// A connection that was let in, and is let go when its task ends, however it ends.
+struct Entered {
+    shared: Arc<Shared>,
     id: PeerId,
 }
 
-impl Drop for Left<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         self.shared.peers.leave(self.id);
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    stopped: watch::Receiver<bool>,
-    alive: mpsc::Sender<()>,
-) {
-    let Some(id) = shared.peers.enter(address, shared.limits.connections) else {
-        shared.counts.add_refused_connection();
-        // A peer that does not even take this has nothing to be told.
-        let _told = stream.write_all(b"-ERR max number of clients reached\r\n").await;
-        return;
-    };
-    let left = Left { shared: &shared, id };
+async fn serve(stream: TcpStream, entered: Entered, stopped: watch::Receiver<bool>, alive: mpsc::Sender<()>) {
+    let Entered { shared, id } = &entered;
     shared.counts.add_connection();
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended before it began");
-        return;
+    match stream.set_nodelay(true) {
+        Ok(()) => Connection::new(stream, *id, Arc::clone(shared)).serve(stopped).await,
+        Err(error) => tracing::debug!(%error, "a connection ended before it began"),
     }
-    Connection::new(stream, id, Arc::clone(&shared)).serve(stopped).await;
-    drop(left);
+    drop(entered);
     drop(alive);
+}
+
+/// Tells a connection that there are too many. Its socket is new and empty, so that the words fit without waiting.
+fn refuse(stream: TcpStream, shared: &Shared) {
+    shared.counts.add_refused_connection();
+    let told =
+        stream.into_std().and_then(|mut stream| stream.write_all(b"-ERR max number of clients reached\r\n"));
+    if let Err(error) = told {
+        tracing::debug!(%error, "a connection was refused and is gone");
+    }
 }
 
 fn put_offer(engine: &Engine, id: &str, definition: Offer) -> anyhow::Result<bool> {

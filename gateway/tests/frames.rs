@@ -1,11 +1,12 @@
 //! The frame parser under random and mutated bytes: it never panics, keeps its limits, and where the bytes are cut
 //! makes no difference.
 //!
-//! Proptest prints the failing bytes and keeps their seed in `frames.proptest-regressions` next to this file; running
-//! `cargo test -p stampede-gateway --test frames` again replays it.
+//! Proptest shrinks what fails, prints it, and keeps its seed in `frames.regressions` next to this file;
+//! `cargo test -p stampede-gateway --test frames` replays it.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use stampede_gateway::command;
 use stampede_gateway::resp::decode::{DecodeError, Decoder, Limits};
 
@@ -91,8 +92,17 @@ fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+fn config() -> ProptestConfig {
+    let persistence = FileFailurePersistence::WithSource("regressions");
+    ProptestConfig {
+        cases: 2_000,
+        failure_persistence: Some(Box::new(persistence)),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn frames_come_out_as_they_went_in(frames in some_frames()) {

@@ -560,9 +560,16 @@ mod tests {
     fn arity_agrees_with_the_syntax() {
         for spec in every_line().into_iter().filter(|spec| spec.subcommands.is_empty()) {
             let optional = spec.syntax.contains('[') || spec.syntax.contains('…');
-            let needed = spec.syntax.split(" [").next().unwrap_or_default();
-            let needed = if needed.starts_with('[') { "" } else { needed.trim_end_matches('…') };
-            let words = spec.words() + needed.split_whitespace().count();
+            let mut depth = 0_i32;
+            let outside: String = spec
+                .syntax
+                .chars()
+                .filter(|char| {
+                    depth += i32::from(*char == '[') - i32::from(*char == ']');
+                    depth == 0 && !matches!(char, ']' | '…')
+                })
+                .collect();
+            let words = spec.words() + outside.split_whitespace().count();
             assert_eq!(usize::from(spec.arity.unsigned_abs()), words, "{} {}", spec.full_name, spec.syntax);
             assert_eq!(spec.arity < 0, optional || spec.name == "QUIT", "{} {}", spec.full_name, spec.syntax);
         }
