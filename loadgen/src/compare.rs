@@ -127,12 +127,19 @@ pub fn table(report: &Report) -> String {
             ("p99, µs", |run| run.latency.p99_us),
             ("p99.9, µs", |run| run.latency.p999_us),
         ];
+        // A run in which the generator was late says nothing about either server.
+        let trusted = || report.runs.iter().filter(|run| !run.lag_matters);
         for (name, figure) in figures {
             let values = |peer| {
-                let runs = report.runs.iter().filter(move |run| run.title.starts_with(peer));
+                let runs = trusted().filter(move |run| run.title.starts_with(peer));
                 runs.map(figure).collect::<Vec<_>>()
             };
             write_row(&mut out, name, values("Stampede"), values("Redis"));
+        }
+        let thrown = report.runs.len() - trusted().count();
+        if thrown > 0 {
+            let _ =
+                writeln!(out, "{thrown} of {} runs thrown away: the generator was late.", report.runs.len());
         }
     }
     if !report.maximum_throughput.is_empty() {
@@ -156,8 +163,11 @@ fn write_row(out: &mut String, name: &str, mut ours: Vec<f64>, mut theirs: Vec<f
         [first, .., last] => format!("{:.0} ({first:.0} to {last:.0})", median(values)),
         [only] => format!("{only:.0}"),
     };
-    let ratio = median(&ours) / median(&theirs).max(1e-9);
-    let _ = writeln!(out, "| {name} | {} | {} | {ratio:.2} |", shown(&ours), shown(&theirs));
+    let ratio = match (ours.as_slice(), theirs.as_slice()) {
+        ([], _) | (_, []) => "none".to_owned(),
+        (ours, theirs) => format!("{:.2}", median(ours) / median(theirs).max(1e-9)),
+    };
+    let _ = writeln!(out, "| {name} | {} | {} | {ratio} |", shown(&ours), shown(&theirs));
 }
 
 fn median(sorted: &[f64]) -> f64 {

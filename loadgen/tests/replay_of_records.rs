@@ -81,10 +81,10 @@ fn the_sample_forms_its_two_thousand_groups() {
 }
 
 #[test]
-fn a_seat_too_many_and_a_group_that_forms_alone_are_caught() {
+fn a_group_that_forms_alone_and_a_lost_reservation_are_caught() {
     let (code, text) = replay(Lie::FormsAlone, file_of(LINES.as_bytes()).path(), &[]);
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("won before the group: offer t-0-formed-9-"), "{text}");
+    assert!(text.contains("won before the group: offer t-0-failed-9-2 group r"), "{text}");
     let (code, text) = replay(Lie::LosesReservation, file_of(LINES.as_bytes()).path(), &[]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("expected WON, found UNKNOWN"), "{text}");

@@ -101,7 +101,10 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
 fn mistakes_are_answered_with_the_argument_and_what_was_expected() {
     let addr = shop::server::open(Lie::None);
     let cases: [(&[&str], &str); 9] = [
-        (&["steady", "--rate", "-5"], "rate"),
+        (
+            &["steady", "--rate=-5", "--addr", &addr],
+            "rate: expected 0 to 10000000 intents per second, got -5",
+        ),
         (&["steady", "--rate=0", "--addr", &addr], "rate: a rate of 0 throughout sends nothing"),
         (&["steady", "--duration", "10"], "expected a time with its unit, such as 500ms, 10s or 2m"),
         (&["steady", "--connections", "0"], "--connections"),
