@@ -47,12 +47,12 @@ impl Server {
             inbox_requests_max: config.limits.inbox,
             durability: durability(config.durability),
         })?;
-        Self::start_with(config, engine)
+        Self::start_with(&config, engine)
     }
 
     /// Listens in front of an engine that runs already; the configuration's shards, inbox and durability are not looked
     /// at. The server stops the engine at its end. Must be called inside a tokio runtime.
-    pub fn start_with(config: Config, engine: Engine) -> anyhow::Result<Server> {
+    pub fn start_with(config: &Config, engine: Engine) -> anyhow::Result<Server> {
         let listener = listen(config.listen)
             .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
         let shared = Arc::new(Shared {

@@ -67,7 +67,7 @@ pub enum HelloProtocol {
 }
 
 /// What is answered from the frame and from counters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Local<'a> {
     /// PONG, or the message.
     Ping(Option<&'a [u8]>),

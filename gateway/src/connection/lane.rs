@@ -193,13 +193,13 @@ pub(super) enum Next<'a> {
 pub(super) fn write_reject(out: &mut Encoder<'_>, reject: Reject) {
     match reject {
         Reject::Busy | Reject::NoRoom => {
-            out.error(ErrorCode::Busy.name(), "the queue is full; nothing was taken, try again")
+            out.error(ErrorCode::Busy.name(), "the queue is full; nothing was taken, try again");
         }
         Reject::Stopping => {
-            out.error(ErrorCode::Busy.name(), "the server is stopping; nothing was taken, try again")
+            out.error(ErrorCode::Busy.name(), "the server is stopping; nothing was taken, try again");
         }
         Reject::NoShard => {
-            out.error(ErrorCode::Err.name(), "the server has no such shard; nothing was taken")
+            out.error(ErrorCode::Err.name(), "the server has no such shard; nothing was taken");
         }
     }
 }

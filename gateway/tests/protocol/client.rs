@@ -114,7 +114,7 @@ impl TestServer {
 
     /// A server in front of a given engine.
     pub(crate) fn start_on(engine: Engine) -> Self {
-        Self::run(async { Server::start_with(Config::on_free_ports(), engine) })
+        Self::run(async { Server::start_with(&Config::on_free_ports(), engine) })
     }
 
     fn run(start: impl Future<Output = anyhow::Result<Server>>) -> Self {
