@@ -121,7 +121,7 @@ fn group_buys(addr: &str) -> Result<replay::ReplayReport> {
         pipeline: 64,
         matching: Match::Friends,
         prefix: "demo".into(),
-        open_formed: Duration::from_secs(3_600),
+        open_formed: Duration::from_hours(1),
         open_failed: Duration::from_secs(5),
         chunk: 5_000,
         price: 990,
