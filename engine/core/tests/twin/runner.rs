@@ -4,7 +4,9 @@
 
 use crate::history::{History, histories};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Once;
 
 /// Shrinking ends here and leaves the rest to the removal of needless moves.
 const SHRINK_MS_MAX: u32 = 10_000;
@@ -15,6 +17,25 @@ fn from_environment(key: &str, otherwise: impl FnOnce() -> u64) -> u64 {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{key}={text}: a number is expected")),
         Err(_) => otherwise(),
     }
+}
+
+thread_local! {
+    /// Whether this thread's panics are caught and told in a failure's own words. While one is shrunk the machine may
+    /// panic thousands of times.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Other tests of the process run beside this one and keep their voice: the hook is set once and asks the thread.
+fn silence_panics_where_asked() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let speak = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                speak(panic);
+            }
+        }));
+    });
 }
 
 /// Runs `check` on random histories. A failure is shrunk, and printed with the seed and the command that repeats it.
@@ -32,15 +53,14 @@ pub(crate) fn for_all(test: &str, file: &str, cases: u64, check: impl Fn(&Histor
         ..Config::default()
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    // While a failure is shrunk the machine may panic thousands of times; the last one is in the failure's own words.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
+    silence_panics_where_asked();
+    IS_QUIET.set(true);
     let outcome = runner.run(&histories(), |history| check(&history).map_err(TestCaseError::fail));
     let shrunk = outcome.map_err(|error| match error {
         TestError::Fail(_, history) => without_needless_moves(history, &check),
         TestError::Abort(reason) => (0, format!("aborted: {reason}")),
     });
-    std::panic::set_hook(hook);
+    IS_QUIET.set(false);
     let again =
         format!("TWIN_SEED={seed} TWIN_CASES={cases} cargo test -p stampede-core --test {file} {test}");
     if let Err((moves, reason)) = shrunk {
