@@ -140,8 +140,13 @@ impl Run {
     /// The answers, one per request and in their order; none unless the outcome is [`Outcome::Answered`]. Costs a
     /// copy of each; lists are cloned.
     pub fn answers(&self) -> impl ExactSizeIterator<Item = Answer<Text<'_>>> {
+        self.answers_from(0)
+    }
+
+    /// The answers from this place on; those before it cost nothing.
+    pub fn answers_from(&self, first: usize) -> impl ExactSizeIterator<Item = Answer<Text<'_>>> {
         let given: &[Answer<Span>] = if self.outcome == Outcome::Answered { &self.answers } else { &[] };
-        given.iter().map(|answer| answer.clone().map(|span| span.text(&self.answered)))
+        given.get(first..).unwrap_or_default().iter().map(|answer| answer.clone().map(|span| span.text(&self.answered)))
     }
 
     /// Empties it for the next requests and keeps its memory.

@@ -132,7 +132,7 @@ impl Lane {
                     part.written = upto;
                 }
                 PartState::Back(run) if run.outcome() == Outcome::Answered => {
-                    for answer in run.answers().skip(before).take(upto - before) {
+                    for answer in run.answers_from(before).take(upto - before) {
                         if out.written() >= bytes_max {
                             break;
                         }
@@ -160,7 +160,7 @@ impl Lane {
         match &part.state {
             PartState::UnderWay => Next::Down,
             PartState::Rejected(reject) => Next::Rejected(*reject),
-            PartState::Back(run) => run.answers().nth(part.written).map_or(Next::Down, Next::Answer),
+            PartState::Back(run) => run.answers_from(part.written).next().map_or(Next::Down, Next::Answer),
         }
     }
 
