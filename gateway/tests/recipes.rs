@@ -107,7 +107,7 @@ impl Recipe {
         let mut may_wait_until = None;
         for line in &self.sale {
             if line == "after 24h" {
-                may_wait_until = Some(now() + PATIENCE);
+                may_wait_until = Some(Instant::now() + PATIENCE);
             } else if let Some(id) = line.strip_prefix("put ") {
                 shop.put(self, id);
             } else {
@@ -126,19 +126,11 @@ impl Recipe {
             if is_as_expected(&answer, &expected) {
                 return;
             }
-            let may_wait = reads && may_wait_until.is_some_and(|end| now() < end);
+            let may_wait = reads && may_wait_until.is_some_and(|end| Instant::now() < end);
             assert!(may_wait, "{}: {line}\nwas answered with {answer:?}", self.name);
             Handle::current().block_on(sleep(Duration::from_millis(20)));
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "bounds how long a test waits; tokio's clock is the wall's here"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn is_as_expected(answer: &BTreeMap<String, String>, expected: &[String]) -> bool {
