@@ -92,7 +92,21 @@ impl Machine {
             Request::Show { offer, id } => {
                 self.change(*offer, *id, now, record, |_, offer, at| Ok(Verdict::stands(offer, at)))
             }
-            _ => return self.operate_or_list(request, now, record),
+            Request::OfferPut { .. }
+            | Request::OfferPause { .. }
+            | Request::OfferResume { .. }
+            | Request::OfferClose { .. }
+            | Request::OfferExtend { .. }
+            | Request::PoolAdd { .. } => return self.operate_on(request, now, record),
+            Request::Buyer { .. }
+            | Request::Group { .. }
+            | Request::Groups { .. }
+            | Request::OfferGet { .. }
+            | Request::OfferList { .. }
+            | Request::PoolGet { .. }
+            | Request::Reservations { .. }
+            | Request::Demand { .. }
+            | Request::Audit { .. } => return self.list(request, now, record).unwrap_or_else(Answer::from),
         };
         match decided {
             Ok(verdict) => self.answer(&verdict, now),

@@ -39,7 +39,7 @@ impl State {
             amount: row.price.times(row.qty),
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
             event: self.event_id(row.event),
-            group: row.seat.map(|seat| group_part(offer, offer.groups.seats[seat.get() - 1].group)),
+            group: offer.group_of(row).map(|group| group_part(offer, group)),
             replayed: false,
             late: false,
             owe: Money::ZERO,
@@ -189,7 +189,7 @@ fn shown_qty(row: &Reservation, status: Status) -> Units {
 /// The status that counts at `now`: an unswept deadline and a running settlement show as over.
 pub(crate) fn effective_status(offer: &OfferState, at: u32, now: UnixMs) -> Status {
     let row = offer.reservations.get(at);
-    let group = row.seat.map(|seat| offer.groups.get(offer.groups.seats[seat.get() - 1].group).state);
+    let group = offer.group_of(row).map(|group| offer.groups.get(group).state);
     match (row.status, group) {
         (Status::Held, _) if offer.is_overdue(row, now) => Status::Released,
         (Status::Held, Some(GroupState::Failed)) => Status::Released,

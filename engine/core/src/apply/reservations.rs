@@ -46,8 +46,7 @@ impl State {
         if let Some(referrer) = accepted.referrer {
             state.reservations.note(at, referrer, |buyer| NoteKind::Referrer { buyer });
         }
-        let is_reserved =
-            accepted.seat.is_some_and(|seat| state.is_reserved_by(state.groups.get(seat.group)));
+        let is_reserved = state.is_reserved_by(accepted.seat.map(|seat| seat.group));
         self.count_in_campaign(offer, at, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
@@ -103,10 +102,7 @@ impl State {
         };
         state.reservations.buyers[buyer].units += units;
         state.units_held += units;
-        let is_reserved = seat.is_some_and(|seat| {
-            let group = state.groups.seats[seat].group;
-            state.is_reserved_by(state.groups.get(group))
-        });
+        let is_reserved = state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group));
         self.count_in_campaign(offer, reservation.0, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
@@ -177,10 +173,7 @@ impl State {
         let buyer_units = &mut state.reservations.buyers[buyer].units;
         *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
         state.units_held -= units;
-        let is_reserved = seat.is_some_and(|seat| {
-            let group = state.groups.seats[seat].group;
-            state.is_reserved_by(state.groups.get(group))
-        });
+        let is_reserved = state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group));
         self.count_out_of_campaign(offer, reservation.0, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.release(per_unit * units));

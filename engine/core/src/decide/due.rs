@@ -28,8 +28,8 @@ impl State {
     pub(crate) fn hangs_on_what_is_due(&self, offer: OfferIndex, at: u32, now: UnixMs) -> bool {
         let state = self.offer(offer);
         let row = state.reservations.get(at);
-        let group_is_due = row.seat.is_some_and(|seat| {
-            let group = state.groups.get(state.groups.seats[seat.get() - 1].group);
+        let group_is_due = state.group_of(row).is_some_and(|group| {
+            let group = state.groups.get(group);
             group.state == GroupState::Open && (state.merges() || state.group_deadline(group) <= now)
         });
         match row.status {
@@ -43,9 +43,9 @@ impl State {
     pub(crate) fn decide_settlement_of(&self, offer: OfferIndex, at: u32) -> Option<Event<'static>> {
         let state = self.offer(offer);
         let row = state.reservations.get(at);
-        let seat = row.seat?.get() - 1;
+        let group = state.groups.get(state.group_of(row)?);
         let reservation = ReservationIndex(at);
-        match (state.groups.get(state.groups.seats[seat].group).state, row.status) {
+        match (group.state, row.status) {
             (GroupState::Formed, Status::Paid) => Some(Event::Won { offer, reservation }),
             (GroupState::Failed, Status::Paid) => Some(Event::Refunded {
                 offer,

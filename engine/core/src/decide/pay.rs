@@ -87,8 +87,8 @@ impl State {
         if self.check_buyer_limits(offer, buyer_id, row.qty, buyer.units).is_err() {
             return false;
         }
-        let Some(seat) = row.seat else { return self.has_stock(offer, u64::from(row.qty)) };
-        let group = offer.groups.get(offer.groups.seats[seat.get() - 1].group);
+        let Some(at) = offer.group_of(row) else { return self.has_stock(offer, u64::from(row.qty)) };
+        let group = offer.groups.get(at);
         let sits_elsewhere = buyer
             .group
             .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
@@ -96,7 +96,7 @@ impl State {
             && offer.group_deadline(group) > now
             && group.seats < offer.group_size()
             && !sits_elsewhere
-            && (offer.is_reserved_by(group) || self.has_stock(offer, u64::from(row.qty)))
+            && (offer.is_reserved_by(Some(at)) || self.has_stock(offer, u64::from(row.qty)))
     }
 }
 

@@ -24,9 +24,8 @@ impl State {
         let offer = self.offer(at);
         let row = offer.reservations.get(reservation);
         let may_leave = offer.definition.group().is_some_and(|rule| rule.leave);
-        let group_is_open = row.seat.is_some_and(|seat| {
-            offer.groups.get(offer.groups.seats[seat.get() - 1].group).state == GroupState::Open
-        });
+        let group_is_open =
+            offer.group_of(row).is_some_and(|group| offer.groups.get(group).state == GroupState::Open);
         match row.status {
             Status::Held => release(at, reservation, EndCause::Cancelled, None),
             Status::Paid if may_leave && group_is_open => {

@@ -11,7 +11,7 @@ use crate::time::UnixMs;
 use alloc::boxed::Box;
 
 impl Machine {
-    pub(super) fn operate_or_list<'a>(
+    pub(super) fn operate_on<'a>(
         &'a mut self,
         request: &'a Request<Text<'a>>,
         now: UnixMs,
@@ -30,12 +30,12 @@ impl Machine {
                 let swept = self.sweep_pool(*pool, now, record);
                 swept.and_then(|()| self.state.decide_pool_add(*pool, *units, *op))
             }
-            _ => return self.list(request, now, record).unwrap_or_else(Answer::from),
+            other => unreachable!("not an operator's request: {other:?}"),
         };
         self.operate(&decided, now, record)
     }
 
-    fn list<'a>(
+    pub(super) fn list<'a>(
         &'a mut self,
         request: &'a Request<Text<'a>>,
         now: UnixMs,
@@ -82,8 +82,7 @@ impl Machine {
             Request::OfferList { cursor, count } => {
                 Ok(Answer::Offers(self.state.view_offers(*cursor, *count, now)))
             }
-            // Every other request was handled before.
-            _ => Ok(Answer::Done),
+            other => unreachable!("not a list: {other:?}"),
         }
     }
 

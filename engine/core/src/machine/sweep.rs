@@ -122,8 +122,7 @@ impl Machine {
     /// What follows for the group of a reservation to which something happened.
     pub(super) fn follow_up(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) {
         let state = self.state.offer(offer);
-        let Some(seat) = state.reservations.get(at).seat else { return };
-        let group = state.groups.seats[seat.get() - 1].group;
+        let Some(group) = state.group_of(state.reservations.get(at)) else { return };
         if let Some(event) = self.state.decide_group_change(offer, group) {
             self.emit(&event, now, record);
             self.settle_some(offer, group, now, record);

@@ -4,6 +4,7 @@ use super::campaign::CampaignIndex;
 use super::groups::{Group, Groups};
 use super::pools::PoolTake;
 use super::reservations::{Reservation, Reservations};
+use crate::event::GroupIndex;
 use crate::money::MoneySum;
 use crate::offer::{Offer, Reserve};
 use crate::status::GroupState;
@@ -143,9 +144,14 @@ impl OfferState {
         self.definition.group().is_some_and(|rule| rule.reserve == Reserve::Group)
     }
 
-    /// Whether a seat's unit belongs to its group rather than to its member.
-    pub(crate) fn is_reserved_by(&self, group: &Group) -> bool {
-        self.reserves_groups() && group.state == GroupState::Open
+    /// The group that a reservation's seat belongs to, or belonged to last.
+    pub(crate) fn group_of(&self, reservation: &Reservation) -> Option<GroupIndex> {
+        reservation.seat.map(|seat| self.groups.seats[seat.get() - 1].group)
+    }
+
+    /// Whether the unit of a seat in this group belongs to the group rather than to the member.
+    pub(crate) fn is_reserved_by(&self, group: Option<GroupIndex>) -> bool {
+        self.reserves_groups() && group.is_some_and(|group| self.groups.get(group).state == GroupState::Open)
     }
 
     /// The first reservation of a hold queue that waits there, passing over a bounded number of others.
