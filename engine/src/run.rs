@@ -117,6 +117,11 @@ impl Run {
         self.requests.len()
     }
 
+    /// How much of a batch it is: its requests, a list counting for its entries.
+    pub(crate) fn weight(&self) -> usize {
+        self.entries
+    }
+
     /// Whether it holds no request.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
@@ -146,7 +151,11 @@ impl Run {
     /// The answers from this place on; those before it cost nothing.
     pub fn answers_from(&self, first: usize) -> impl ExactSizeIterator<Item = Answer<Text<'_>>> {
         let given: &[Answer<Span>] = if self.outcome == Outcome::Answered { &self.answers } else { &[] };
-        given.get(first..).unwrap_or_default().iter().map(|answer| answer.clone().map(|span| span.text(&self.answered)))
+        given
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .map(|answer| answer.clone().map(|span| span.text(&self.answered)))
     }
 
     /// Empties it for the next requests and keeps its memory.
@@ -196,10 +205,9 @@ fn entries_max(request: &Request<Text<'_>>) -> usize {
         Request::Groups { count, .. }
         | Request::OfferList { count, .. }
         | Request::Reservations { count, .. } => (*count as usize).clamp(1, LIST_MAX),
-        Request::OfferPut { .. }
-        | Request::OfferGet { .. }
-        | Request::Demand { .. }
-        | Request::Audit { .. } => DEFINITION_ENTRIES,
+        Request::OfferPut { .. } | Request::OfferGet { .. } | Request::Demand { .. } => DEFINITION_ENTRIES,
+        // It looks at everything: alone in its run, and the last of its batch.
+        Request::Audit { .. } => RUN_ENTRIES_MAX,
         Request::Buy(_)
         | Request::Pay { .. }
         | Request::Cancel { .. }

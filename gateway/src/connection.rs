@@ -19,7 +19,7 @@ use crate::shared::{PeerId, Shared};
 use byte_queue::ByteQueue;
 use bytes::{Buf, BytesMut};
 use dispatch::{Desk, Next};
-use patience::{Patience, Waits};
+use patience::{Owes, Patience, Waits};
 use pipeline::Pipeline;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -77,6 +77,8 @@ pub(crate) struct Connection {
     pipeline: Pipeline,
     patience: Patience,
     phase: Phase,
+    /// Whether what is left in the read buffer is known to be no whole frame.
+    rest_is_half: bool,
 }
 
 impl Connection {
@@ -105,6 +107,7 @@ impl Connection {
             pipeline,
             patience,
             phase: Phase::Serving,
+            rest_is_half: true,
             shared,
         }
     }
@@ -126,7 +129,7 @@ impl Connection {
             poll_fn(|context| self.poll(context)).await
         };
         match ended {
-            Ok(()) if self.phase == Phase::Failing => self.linger().await,
+            Ok(()) if matches!(self.phase, Phase::Failing | Phase::Draining) => self.linger().await,
             Ok(()) => {
                 // The peer may be gone already; then there is nobody to tell.
                 let _gone = self.stream.shutdown().await;
@@ -185,8 +188,14 @@ impl Connection {
             };
             let frame = match decoder.decode(bytes) {
                 Ok(Some(frame)) => frame,
-                Ok(None) => break,
+                Ok(None) => {
+                    let empty = decoder.skip_empty();
+                    bytes.advance(empty);
+                    self.rest_is_half = true;
+                    break;
+                }
                 Err(error) => {
+                    self.batch.clear();
                     self.shared.counts.add_error();
                     let message = format!("Protocol error: {error}");
                     let protocol = self.desk.protocol();
@@ -219,12 +228,12 @@ impl Connection {
 
     /// Whether everything that will be answered has been.
     fn is_done(&self) -> bool {
-        let is_ending = match self.phase {
+        let takes_no_more = match self.phase {
             Phase::Serving => false,
-            // With nothing under way there is room, so what is left in the buffer is half a frame.
-            Phase::Draining | Phase::Closing | Phase::Failing => true,
+            Phase::Draining => self.batch.is_empty() && (self.read.is_empty() || self.rest_is_half),
+            Phase::Closing | Phase::Failing => true,
         };
-        is_ending && self.pipeline.is_empty() && self.out.is_empty() && self.batch.is_empty()
+        takes_no_more && self.pipeline.is_empty() && self.out.is_empty()
     }
 
     /// Reading waits until what has been read is decoded: then at most half a frame is left.
@@ -240,6 +249,8 @@ impl Connection {
         let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(context))?;
         if count == 0 {
             self.drain();
+        } else {
+            self.rest_is_half = false;
         }
         if count == space {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
@@ -259,11 +270,13 @@ impl Connection {
 
     /// Waits for the peer, as long as it may take.
     fn poll_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let half_frame = self.phase == Phase::Serving && self.pipeline.is_empty() && !self.read.is_empty();
+        let half_frame = self.wants_read() && self.pipeline.is_empty() && !self.read.is_empty();
         if self.read.is_empty() && self.read.capacity() > KEPT_BYTES_MAX {
             self.read = BytesMut::new();
         }
-        match ready!(self.patience.poll_over(context, half_frame, !self.out.is_empty())) {
+        match ready!(
+            self.patience.poll_over(context, Owes { frame: half_frame, replies: !self.out.is_empty() })
+        ) {
             Waits::Frame => {
                 self.shared.counts.add_error();
                 let protocol = self.desk.protocol();

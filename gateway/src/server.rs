@@ -8,7 +8,7 @@ use crate::config::{Config, Durability};
 use crate::connection::Connection;
 use crate::shared::{Counts, PeerId, Peers, Shared};
 use anyhow::Context as _;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use stampede_engine::core::{Answer, Misuse, Offer, Refusal, Request, Text};
 use stampede_engine::{Engine, EngineConfig};
 use std::io::Write;
@@ -19,8 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long a shutdown may take: connections and the engine together.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// How long a shutdown may take, connections and the engine together: the process has to be gone within 5 s.
+const SHUTDOWN: Duration = Duration::from_millis(4_500);
+/// After how much silence the system asks whether the peer is still there: one that vanished must not keep its place.
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Connections that the system completes before they are taken.
 const BACKLOG: i32 = 4_096;
 /// How long to wait when the system gives no connection for want of something: a busy loop would not help it.
@@ -167,7 +169,8 @@ impl Drop for Entered {
 async fn serve(stream: TcpStream, entered: Entered, stopped: watch::Receiver<bool>, alive: mpsc::Sender<()>) {
     let Entered { shared, id } = &entered;
     shared.counts.add_connection();
-    match stream.set_nodelay(true) {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    match stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive)) {
         Ok(()) => Connection::new(stream, *id, Arc::clone(shared)).serve(stopped).await,
         Err(error) => tracing::debug!(%error, "a connection ended before it began"),
     }

@@ -32,6 +32,15 @@ pub(super) struct Patience {
     set_to: Option<Instant>,
 }
 
+/// What the peer owes now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owes {
+    /// The rest of a frame.
+    pub(super) frame: bool,
+    /// The reading of its replies.
+    pub(super) replies: bool,
+}
+
 impl Patience {
     pub(super) fn new(frame_max: Duration, replies_max: Duration) -> Self {
         Patience { frame_max, replies_max, frame_since: None, replies_since: None, timer: None, set_to: None }
@@ -48,9 +57,9 @@ impl Patience {
     }
 
     /// Ready once the peer has owed the rest of a frame, or the reading of replies, for too long.
-    pub(super) fn poll_over(&mut self, context: &mut Context<'_>, frame: bool, replies: bool) -> Poll<Waits> {
-        note(&mut self.frame_since, frame);
-        note(&mut self.replies_since, replies);
+    pub(super) fn poll_over(&mut self, context: &mut Context<'_>, owes: Owes) -> Poll<Waits> {
+        note(&mut self.frame_since, owes.frame);
+        note(&mut self.replies_since, owes.replies);
         let ends = [
             self.frame_since.map(|since| (since + self.frame_max, Waits::Frame)),
             self.replies_since.map(|since| (since + self.replies_max, Waits::Replies)),

@@ -198,6 +198,15 @@ impl Decoder {
         }
     }
 
+    /// After a call that found no frame: how many bytes of empty commands the buffer begins with. The caller drops them,
+    /// so that a peer who sends nothing else fills no buffer and owes no rest of a frame.
+    pub fn skip_empty(&mut self) -> usize {
+        if self.handed_out || self.announced.is_some() {
+            return 0;
+        }
+        std::mem::take(&mut self.scanned)
+    }
+
     /// Whether the last call found no whole frame: more bytes are needed.
     pub fn wants_more(&self) -> bool {
         !self.handed_out

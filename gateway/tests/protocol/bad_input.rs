@@ -178,3 +178,24 @@ fn one_connection_too_many_is_told_so() {
     third.expect_closed();
     assert_eq!(clients[0].call(&["PING"]), Value::Simple("PONG".into()));
 }
+
+/// A peer that sent nothing but empty commands once filled the read buffer for as long as it went on, since none of
+/// them was a frame and none was too long; and a lone empty line on a quiet connection counted as half a command.
+#[test]
+fn empty_commands_fill_no_buffer_and_owe_nothing() {
+    let server = TestServer::start_with(|config| {
+        config.limits.frame_wait_ms = 150;
+        config.limits.frame_bytes = 128 * 1_024;
+    });
+    let mut client = server.connect();
+    for _ in 0..256 {
+        client.send_bytes(&b"*0\r\n".repeat(4_096));
+    }
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
+    client.send_bytes(b"\r\n");
+    let mut other = server.connect();
+    other.send_bytes(b"*1\r\n$4\r\nPI");
+    // The other connection's time is up; the one that owes nothing goes on.
+    assert!(other.receive().error().starts_with("ERR Protocol error: the rest of a command"));
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".into()));
+}
