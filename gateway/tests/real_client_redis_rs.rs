@@ -18,7 +18,7 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stampede"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--durability", "memory"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--durability", "memory"])
             .current_dir(env!("CARGO_TARGET_TMPDIR"))
             .stdout(Stdio::piped())
             .spawn()

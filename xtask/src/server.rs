@@ -34,7 +34,7 @@ impl Server {
         let log = folder.join("stderr.log");
         let mut command = Command::new(tree.built("stampede"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--durability", "memory"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--durability", "memory"])
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
