@@ -1,6 +1,6 @@
 //! An offer as text: JSON on the wire, TOML in a file, one definition of the fields for both.
 //!
-//! The text is read into [`raw`], which knows the names and kinds of the fields, and turned once into
+//! The text is read into `raw`, which knows the names and kinds of the fields, and turned once into
 //! [`stampede_engine::core::Offer`], whose own check knows the ranges. Fields of ways to sell that this version does not have
 //! are refused by name, never ignored. Called for OFFER PUT and OFFER GET, for the file of `--offers`, and for
 //! `stampede schema`, `check` and `docs`.

@@ -2,7 +2,7 @@
 //!
 //! Reads the answer and nothing else. What a purchase is answered with is written without allocating or formatting
 //! machinery; lists, definitions and audits, which are rare, may allocate. The connection calls [`answer`], and
-//! [`every_shard`](crate::reply::every_shard) for answers that several shards gave together.
+//! [`every_shard`] for answers that several shards gave together.
 
 pub mod every_shard;
 mod lists;
