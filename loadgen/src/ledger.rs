@@ -5,10 +5,12 @@
 //! Then it asks the server, question by question, and writes down every difference. It shares nothing with
 //! the engine but the wire. Called by the subcommands after a run; a difference makes them exit with an error.
 
+mod answers;
 pub mod book;
 pub mod claims;
 pub mod compare;
 pub mod difference;
+mod overlap;
 
 use serde::Serialize;
 
@@ -84,6 +86,7 @@ pub fn judge(plan: &Plan, outcomes: &[Outcome], client: &mut Client) -> Result<J
     let mut book = Book::new(plan, outcomes);
     let shown = compare::show_all(plan, client)?;
     book.adopt_unanswered(&shown);
+    answers::check(plan, outcomes, &book, &mut differences);
     claims::check(plan, &book, &mut differences);
     book.settle(plan);
     let mut comparison = compare::Comparison::new(plan, &book, &mut differences);

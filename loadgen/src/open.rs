@@ -9,7 +9,7 @@ mod connection;
 mod pacer;
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -76,12 +76,12 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
     let threads = options.threads.clamp(1, usize::from(options.connections));
     let duration_ns = plan.intents.last().map_or(0, |intent| intent.due_ns);
     let mut parts = Vec::new();
-    let gate = std::sync::Barrier::new(threads);
+    let start = Start { gate: Barrier::new(threads), moment: OnceLock::new() };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
-                let (plan, gate) = (Arc::clone(plan), &gate);
-                scope.spawn(move || run_thread(&plan, options, (thread, threads), gate, bar))
+                let (plan, start) = (Arc::clone(plan), &start);
+                scope.spawn(move || run_thread(&plan, options, (thread, threads), start, bar))
             })
             .collect();
         parts.extend(workers.into_iter().map(|worker| worker.join().expect("a client thread panicked")));
@@ -102,11 +102,17 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
     Ok(result)
 }
 
+/// One start for all threads: the ledger compares times that different threads wrote down.
+struct Start {
+    gate: Barrier,
+    moment: OnceLock<Instant>,
+}
+
 fn run_thread(
     plan: &Arc<Plan>,
     options: &OpenLoop,
     (thread, threads): (usize, usize),
-    gate: &std::sync::Barrier,
+    start: &Start,
     bar: &ProgressBar,
 ) -> Result<RunResult> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -116,10 +122,11 @@ fn run_thread(
         Ok((runtime, lines))
     });
     // Every thread passes the gate, also one that failed: the others would wait for it for ever.
-    gate.wait();
+    start.gate.wait();
+    let started = *start.moment.get_or_init(now);
     let (runtime, lines) = connected?;
     let tasks = LocalSet::new();
-    runtime.block_on(tasks.run_until(run_part(plan, options, (thread, threads), lines, bar)))
+    runtime.block_on(tasks.run_until(run_part(plan, options, (thread, threads), (lines, started), bar)))
 }
 
 async fn connect_all(
@@ -139,13 +146,12 @@ async fn run_part(
     plan: &Arc<Plan>,
     options: &OpenLoop,
     (thread, threads): (usize, usize),
-    streams: Vec<Option<tokio::net::TcpStream>>,
+    (streams, started): (Vec<Option<tokio::net::TcpStream>>, Instant),
     bar: &ProgressBar,
 ) -> Result<RunResult> {
     let mine: Vec<IntentIndex> = (0..plan.intents.len() as IntentIndex)
         .filter(|&index| usize::from(plan.intents[index as usize].connection) % threads == thread)
         .collect();
-    let started = now();
     let shared = Rc::new(Shared::new(Arc::clone(plan), options.clone(), started, bar.clone()));
     let mut readers = Vec::new();
     let connections: Vec<Option<Rc<Connection>>> = streams

@@ -114,6 +114,18 @@ pub enum Action {
     Show,
 }
 
+impl Action {
+    /// The command's name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Buy => "BUY",
+            Self::Pay => "PAY",
+            Self::Cancel => "CANCEL",
+            Self::Show => "SHOW",
+        }
+    }
+}
+
 /// One command, due at its time on its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intent {

@@ -56,6 +56,7 @@ verdicts! {
     Unknown "UNKNOWN" "No such reservation.",
     Amount "AMOUNT" "Not the amount due.",
     OtherStatus "another status" "A status that this client does not know.",
+    OtherId "another reservation's answer" "The id is missing, or not the one that was asked about.",
     Busy "-BUSY" "Turned away by overload.",
     ShardDown "-SHARDDOWN" "The shard has stopped.",
     OtherError "-ERR and others" "Another error, or no sense.",
@@ -83,18 +84,9 @@ impl Verdict {
         }
     }
 
-    /// The class of an answer to this action.
-    pub fn class(self, action: Action, is_replayed: bool) -> Class {
-        match self {
-            Self::Busy => Class::Busy,
-            Self::ShardDown | Self::OtherError | Self::OtherStatus => Class::Error,
-            Self::Lost => Class::Timeout,
-            _ if action == Action::Show => Class::Read,
-            state if !state.is_state() => Class::Refused,
-            _ if action != Action::Buy => Class::Settled,
-            _ if is_replayed => Class::Replayed,
-            _ => Class::Accepted,
-        }
+    /// Whether it is an answer that no command of a run may get.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::ShardDown | Self::OtherError | Self::OtherStatus | Self::OtherId)
     }
 }
 
@@ -113,26 +105,23 @@ pub struct Outcome {
     pub amount: Option<i64>,
     /// What it made the storefront owe.
     pub owe: i64,
+    /// When it was heard, in nanoseconds from the start of an open-loop run; 0 in a replay.
+    pub heard_ns: u64,
 }
 
 impl Outcome {
-    /// Reads an answer.
-    pub fn read(intent: IntentIndex, frame: Frame<'_>) -> Self {
-        let mut outcome = Self {
-            intent,
-            verdict: Verdict::of(frame),
-            is_replayed: false,
-            group: None,
-            amount: None,
-            owe: 0,
-        };
+    /// Reads the answer to a command about this reservation.
+    pub fn read(intent: IntentIndex, reservation: ReservationIndex, frame: Frame<'_>) -> Self {
+        let mut outcome = Self { verdict: Verdict::of(frame), ..Self::lost(intent) };
         if !outcome.verdict.is_state() {
             return outcome;
         }
-        // One walk over the pairs: asking for each field by itself would scan the answer four times.
+        let mut id = None;
+        // One walk over the pairs: asking for each field by itself would scan the answer five times.
         let mut items = frame.items();
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
             match key.text() {
+                Some(b"id") => id = value.text().and_then(Plan::index_of),
                 Some(b"replayed") => outcome.is_replayed = true,
                 Some(b"group") => outcome.group = value.text().and_then(Plan::index_of),
                 Some(b"amount") => outcome.amount = value.number(),
@@ -140,11 +129,38 @@ impl Outcome {
                 _ => {}
             }
         }
-        outcome
+        // Answers are matched to commands by order alone; two that changed places must not go unnoticed.
+        if id == Some(reservation) {
+            outcome
+        } else {
+            Self { verdict: Verdict::OtherId, ..Self::lost(intent) }
+        }
     }
 
     /// A command that was never answered.
     pub fn lost(intent: IntentIndex) -> Self {
-        Self { intent, verdict: Verdict::Lost, is_replayed: false, group: None, amount: None, owe: 0 }
+        Self {
+            intent,
+            verdict: Verdict::Lost,
+            is_replayed: false,
+            group: None,
+            amount: None,
+            owe: 0,
+            heard_ns: 0,
+        }
+    }
+
+    /// Its class, as an answer to this action.
+    pub fn class(&self, action: Action) -> Class {
+        match self.verdict {
+            Verdict::Busy => Class::Busy,
+            fault if fault.is_fault() => Class::Error,
+            Verdict::Lost => Class::Timeout,
+            _ if action == Action::Show => Class::Read,
+            state if !state.is_state() => Class::Refused,
+            _ if action != Action::Buy => Class::Settled,
+            _ if self.is_replayed => Class::Replayed,
+            _ => Class::Accepted,
+        }
     }
 }

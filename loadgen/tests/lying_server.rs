@@ -137,3 +137,33 @@ fn a_broken_audit_fails_the_run() {
 fn an_error_to_a_right_command_is_a_difference() {
     check_caught(rush(Lie::Errs, &[]), "error answered: offer t-0 reservation r");
 }
+
+#[test]
+fn a_shop_that_refuses_everybody_without_reason_is_caught() {
+    for status in shop::UNFOUNDED {
+        check_caught(rush(Lie::Refuses(status), &[]), "impossible answer: offer t-0 reservation r");
+    }
+}
+
+#[test]
+fn a_payment_of_an_accepted_reservation_that_is_unknown_is_caught() {
+    check_caught(rush(Lie::UnknownToPay, &[]), "impossible answer: offer t-0 reservation r");
+}
+
+#[test]
+fn an_answer_about_another_reservation_is_caught() {
+    check_caught(rush(Lie::AnswersForAnother, &[]), "error answered: offer t-0 reservation r");
+}
+
+#[test]
+fn a_won_unit_that_is_taken_back_without_an_answer_is_caught() {
+    let result = rush(Lie::TakesBackUnsaid, &["--cancels", "50"]);
+    assert!(result.1.contains("found RELEASED"), "{}", result.1);
+    check_caught(result, "state: offer t-0 reservation r");
+}
+
+#[test]
+fn units_oversold_and_cancelled_later_are_caught() {
+    let result = rush(Lie::OversellsForAWhile, &["--pays", "0", "--cancels", "30"]);
+    check_caught(result, "oversold for a while: offer t-0 pool t-0");
+}

@@ -149,6 +149,10 @@ impl Field {
         };
         let timed = timed(server.address, server.process_id, work, shape(load), requests).await?;
         sale.check(timed.report.accepted)?;
+        if let Load::SoldOut { .. } = load {
+            let accepted = timed.report.accepted;
+            ensure!(accepted == 0, "Stampede accepted {accepted} intents on an offer that was sold out");
+        }
         if let Load::Groups { .. } = load {
             let sold = sale.sold()?;
             ensure!(
@@ -280,7 +284,9 @@ async fn timed(
 
 fn cores(process_id: Option<u32>, before: Option<Duration>, seconds: f64) -> Result<Option<f64>> {
     let after = process_id.map(cpu_time).transpose()?;
-    Ok(after.zip(before).map(|(after, before)| after.checked_sub(before).unwrap().as_secs_f64() / seconds))
+    let Some((after, before)) = after.zip(before) else { return Ok(None) };
+    let used = after.checked_sub(before).context("the server's processor time ran backwards")?;
+    Ok(Some(used.as_secs_f64() / seconds))
 }
 
 impl Timed {

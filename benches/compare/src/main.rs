@@ -131,9 +131,28 @@ fn publish(options: &Options, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// The command that repeats this run.
+/// The command that repeats this run. Files stand there by name: their folders belong to one machine.
 fn command_line() -> String {
     let mut words = vec!["cargo run --release -p stampede-compare --".to_owned()];
-    words.extend(std::env::args().skip(1));
+    words.extend(std::env::args().skip(1).map(|word| without_folders(&word)));
     words.join(" ")
+}
+
+/// The word without the folders of the file that it names, alone or behind `--option=`.
+fn without_folders(word: &str) -> String {
+    let (option, value) = word.split_at(word.find('=').map_or(0, |at| at + 1));
+    let name = value.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+    format!("{option}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_folders;
+
+    #[test]
+    fn a_command_names_files_without_their_folders() {
+        let words = ["--runs", "--json=/home/me/out.json", "../target/release/stampede", "127.0.0.1:7878"];
+        let shown = words.map(without_folders);
+        assert_eq!(shown, ["--runs", "--json=out.json", "stampede", "127.0.0.1:7878"]);
+    }
 }

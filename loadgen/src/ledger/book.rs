@@ -18,10 +18,14 @@ pub struct Entry {
     pub accepted: u32,
     /// BUYs answered as repeats.
     pub replayed: u32,
-    /// BUYs refused.
+    /// BUYs answered without a reservation: refused, busy, or an error.
     pub refused: u32,
     /// Commands whose answer never came.
     pub unanswered: u32,
+    /// BUYs among them.
+    pub unanswered_buys: u32,
+    /// When its units were first heard to be taken, in nanoseconds from the start of the run.
+    pub taken_ns: Option<u64>,
     /// The furthest state that was answered; after [`Book::settle`] the state it must be in now.
     pub state: Option<Verdict>,
     /// The amount named at acceptance.
@@ -46,11 +50,16 @@ impl Entry {
         let verdict = outcome.verdict;
         if verdict == Verdict::Lost {
             self.unanswered += 1;
+            self.unanswered_buys += u32::from(action == Action::Buy);
             return;
         }
         if !verdict.is_state() {
-            self.refused += u32::from(action == Action::Buy && is_refusal(verdict));
+            self.refused += u32::from(action == Action::Buy);
             return;
+        }
+        if verdict.takes_units() {
+            let heard_ns = outcome.heard_ns;
+            self.taken_ns = Some(self.taken_ns.map_or(heard_ns, |before| before.min(heard_ns)));
         }
         if action == Action::Buy {
             if outcome.is_replayed {
@@ -73,8 +82,15 @@ impl Entry {
     }
 }
 
-fn is_refusal(verdict: Verdict) -> bool {
-    !matches!(verdict, Verdict::Busy | Verdict::ShardDown | Verdict::OtherError)
+/// Whether a reservation that was heard to be in one state may be in the other later.
+fn may_become(heard: Verdict, later: Verdict) -> bool {
+    match heard {
+        Verdict::Waiting => true,
+        Verdict::Held => later != Verdict::Waiting,
+        Verdict::Paid => matches!(later, Verdict::Paid | Verdict::Won | Verdict::Refunded),
+        Verdict::Won => matches!(later, Verdict::Won | Verdict::Refunded),
+        ended => later == ended,
+    }
 }
 
 /// How far along a state is.
@@ -124,24 +140,28 @@ impl Book {
         for outcome in outcomes {
             let intent = plan.intents[outcome.intent as usize];
             book.entries[intent.reservation as usize].hear(intent.action, outcome);
-            match outcome.verdict {
-                Verdict::OtherError | Verdict::OtherStatus | Verdict::ShardDown => {
-                    book.errors.push((intent.reservation, outcome.verdict));
-                }
-                Verdict::SoldOut => {
-                    book.sold_out[plan.reservation(intent.reservation).offer as usize] += 1;
-                }
-                _ => {}
+            if outcome.verdict.is_fault() {
+                book.errors.push((intent.reservation, outcome.verdict));
+            } else if outcome.verdict == Verdict::SoldOut {
+                book.sold_out[plan.reservation(intent.reservation).offer as usize] += 1;
             }
         }
         book
     }
 
     /// Takes over the server's word for what was never answered: a storefront that lost its connection
-    /// asks with the same id too. The sums must still come out.
+    /// asks with the same id too. The sums must still come out, and no word that was heard may be taken back:
+    /// where the server's state cannot follow from what it said, the entry stays, and differs.
     pub fn adopt_unanswered(&mut self, shown: &[Shown]) {
         for (entry, shown) in self.entries.iter_mut().zip(shown) {
             if entry.unanswered == 0 || !shown.verdict.is_state() {
+                continue;
+            }
+            let may_be = match entry.state {
+                Some(heard) => may_become(heard, shown.verdict),
+                None => entry.unanswered_buys > 0,
+            };
+            if !may_be {
                 continue;
             }
             entry.accepted = entry.accepted.max(1);
@@ -227,5 +247,31 @@ fn settled(state: Verdict, group: &str) -> Verdict {
         (Verdict::Paid, "FAILED") => Verdict::Refunded,
         (Verdict::Held, "FAILED") => Verdict::Released,
         (other, _) => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unanswered_command_never_takes_back_what_was_heard() {
+        let cases = [
+            (Some(Verdict::Held), 0, Verdict::Won, Some(Verdict::Won)),
+            (Some(Verdict::Paid), 0, Verdict::Refunded, Some(Verdict::Refunded)),
+            (Some(Verdict::Paid), 0, Verdict::Released, Some(Verdict::Paid)),
+            (Some(Verdict::Won), 0, Verdict::Held, Some(Verdict::Won)),
+            (Some(Verdict::Released), 0, Verdict::Won, Some(Verdict::Released)),
+            (None, 1, Verdict::Held, Some(Verdict::Held)),
+            // A lost PAY of a refused BUY makes no reservation.
+            (None, 0, Verdict::Held, None),
+        ];
+        for (state, unanswered_buys, verdict, expected) in cases {
+            let entry = Entry { state, unanswered: 1, unanswered_buys, ..Entry::default() };
+            let mut book =
+                Book { entries: vec![entry], groups: HashMap::new(), errors: vec![], sold_out: vec![] };
+            book.adopt_unanswered(&[Shown { verdict, id: Some(0), buyer: None, amount: None, group: None }]);
+            assert_eq!(book.entries[0].state, expected, "{state:?} heard, {verdict:?} shown");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Whether the answers of a run can be true together, before the server's books are opened.
 //!
 //! A server that sells a unit twice says so itself, in two answers on two connections; nobody but the one
-//! who heard both can notice. Called by `ledger`.
+//! who heard both can notice. Stock is checked at every moment of an open-loop run (`overlap`); limits and
+//! seats as they stand at its end. Whether each single answer was possible is in `answers`. Called by `ledger`.
 
 use std::collections::HashMap;
 
 use super::book::{Book, Entry};
 use super::difference::Differences;
+use super::overlap;
 use crate::plan::{Plan, Seat};
 use crate::verdict::Verdict;
 
@@ -41,6 +43,10 @@ fn check_entry(plan: &Plan, index: u32, entry: &Entry, differences: &mut Differe
     if entry.state.is_none() {
         return;
     }
+    // The furthest state alone would hide it: a repeat may be answered with the state that it was put back to.
+    if entry.is_paid && entry.state == Some(Verdict::Released) {
+        differences.add("state", name(), "WON, PAID or REFUNDED once paid", Verdict::Released.name());
+    }
     let price = plan.offer_of(index).price;
     // An offer here sells one unit per intent: the amount is the price.
     if let Some(amount) = entry.amount.filter(|&amount| amount != price) {
@@ -61,6 +67,7 @@ fn check_entry(plan: &Plan, index: u32, entry: &Entry, differences: &mut Differe
 }
 
 fn check_stock(plan: &Plan, book: &Book, differences: &mut Differences) {
+    let most = overlap::most_taken(plan, book);
     let mut live = vec![0_u64; plan.offers.len()];
     // Where units came back, or may have, SOLD_OUT was possibly right at its moment.
     let mut came_back = vec![false; plan.offers.len()];
@@ -74,6 +81,10 @@ fn check_stock(plan: &Plan, book: &Book, differences: &mut Differences) {
         if live[index] > offer.stock {
             let (expected, found) = (format!("at most {} units", offer.stock), live[index]);
             differences.add("oversold", subject(), expected, format!("{found} sold by the answers"));
+        } else if most[index] > offer.stock {
+            let expected = format!("at most {} units at any moment", offer.stock);
+            let found = format!("{} taken at one moment by the answers", most[index]);
+            differences.add("oversold for a while", subject(), expected, found);
         } else if book.sold_out[index] > 0 && !came_back[index] && live[index] < offer.stock {
             let left = offer.stock - live[index];
             let found = format!("{} refused as SOLD_OUT with {left} units left", book.sold_out[index]);

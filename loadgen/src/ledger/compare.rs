@@ -21,6 +21,8 @@ use crate::wire::frame::{Frame, Head};
 pub struct Shown {
     /// Its state, or that it is unknown.
     pub verdict: Verdict,
+    /// Its id, where it is one of this run.
+    pub id: Option<ReservationIndex>,
     /// Its buyer, where the id is one of this run.
     pub buyer: Option<u32>,
     /// Its amount.
@@ -38,6 +40,7 @@ pub(super) fn show_all(plan: &Plan, client: &mut Client) -> Result<Vec<Shown>, W
         |_, frame| {
             shown.push(Shown {
                 verdict: Verdict::of(frame),
+                id: frame.field_text(b"id").and_then(Plan::index_of),
                 buyer: frame.field_text(b"buyer").and_then(Plan::buyer_of),
                 amount: frame.field_number(b"amount"),
                 group: Plan::group_of(frame),
@@ -108,6 +111,10 @@ impl<'a> Comparison<'a> {
             }
             if entry.state.is_none() {
                 continue;
+            }
+            if shown.id != Some(index as ReservationIndex) {
+                let found = shown.id.map_or("none of this run".into(), Plan::reservation_id);
+                self.differences.add("id", name(), Plan::reservation_id(index as ReservationIndex), found);
             }
             let buyer = self.plan.reservations[index].buyer;
             if shown.buyer != Some(buyer) {

@@ -70,21 +70,21 @@ impl Shared {
     fn hear(&self, index: IntentIndex, frame: Frame<'_>, at_ns: u64) {
         let intent = self.plan.intents[index as usize];
         let outcome = match self.options.peer {
-            Peer::Stampede => Outcome::read(index, frame),
+            Peer::Stampede => Outcome::read(index, intent.reservation, frame),
             Peer::Redis { .. } => redis_outcome(index, frame),
         };
         if intent.action == Action::Buy {
             self.refused.borrow_mut()[intent.reservation as usize] =
                 !outcome.verdict.is_state() && outcome.verdict != Verdict::Lost;
         }
-        self.record(outcome, at_ns);
+        self.record(Outcome { heard_ns: at_ns, ..outcome }, at_ns);
     }
 
     fn record(&self, outcome: Outcome, at_ns: u64) {
         let intent = self.plan.intents[outcome.intent as usize];
         let latency_ns = at_ns.saturating_sub(intent.due_ns);
         let is_late = latency_ns > self.options.timeout.as_nanos() as u64;
-        let class = outcome.verdict.class(intent.action, outcome.is_replayed);
+        let class = outcome.class(intent.action);
         let class = if is_late { Class::Timeout } else { class };
         self.recorder.borrow_mut().answer(class, outcome.verdict, latency_ns, at_ns);
         self.outcomes.borrow_mut().push(outcome);

@@ -163,7 +163,9 @@ impl Source for Part {
 
     fn answer(&mut self, frame: Frame<'_>, latency: Duration) {
         let mut sink = self.sink.borrow_mut();
-        sink.outcomes.push(Outcome::read(self.intents[self.heard], frame));
+        let index = self.intents[self.heard];
+        let reservation = self.plan.intents[index as usize].reservation;
+        sink.outcomes.push(Outcome::read(index, reservation, frame));
         sink.latency_ns.saturating_record(latency.as_nanos() as u64);
         self.heard += 1;
     }

@@ -43,7 +43,21 @@ pub(crate) enum Lie {
     AuditBroken,
     /// Answers one BUY with an error.
     Errs,
+    /// Refuses every BUY with this one of [`UNFOUNDED`].
+    Refuses(&'static str),
+    /// Answers one payment of an accepted reservation as if there were none.
+    UnknownToPay,
+    /// Answers one BUY with another reservation.
+    AnswersForAnother,
+    /// Frees a unit that was won, and hangs up instead of saying so.
+    TakesBackUnsaid,
+    /// Sells three units more than there are, once, and none again until they are back.
+    OversellsForAWhile,
 }
+
+/// Refusals that a plain rush gives no reason for: nothing is paused, and who got nothing has no limit to pass.
+pub(crate) const UNFOUNDED: [&str; 7] =
+    ["OFFER_UNKNOWN", "PAUSED", "CLOSED", "NOT_ADMITTED", "LIMIT", "NOT_OPEN", "GROUP_FULL"];
 
 #[derive(Debug, Clone)]
 struct Reservation {
@@ -81,6 +95,9 @@ pub(crate) struct Shop {
     has_lied: bool,
     offers: BTreeMap<String, Offer>,
 }
+
+/// Stands for an error that is never written: the connection ends.
+pub(crate) const HANG_UP: &str = "hang up";
 
 /// One answer: a status and its pairs, or an error.
 pub(crate) type Pairs = Vec<(String, Field)>;
@@ -201,6 +218,9 @@ impl Shop {
     fn buy(&mut self, name: &str, buyer: &str, id: &str, rest: &[&str]) -> Result<Pairs, String> {
         let Some(offer) = self.offers.get_mut(name) else { return Ok(pairs("OFFER_UNKNOWN")) };
         offer.sweep();
+        if let Some(status) = UNFOUNDED.into_iter().find(|status| self.lie == Lie::Refuses(status)) {
+            return Ok(pairs(status));
+        }
         if offer.reservations.contains_key(id) {
             let mut answer = show(&self.offers[name], id);
             if !self.lies(Lie::SellsRepeats) {
@@ -223,6 +243,10 @@ impl Shop {
         offer.reservations.insert(id.to_owned(), reservation);
         if let Some(group) = offer.reservations[id].group.clone() {
             offer.groups.get_mut(&group).expect("it was seated").members.push(id.to_owned());
+        }
+        let other = self.offers[name].reservations.keys().find(|other| *other != id).cloned();
+        if let Some(other) = other.filter(|_| self.lies(Lie::AnswersForAnother)) {
+            return Ok(show(&self.offers[name], &other));
         }
         let mut answer = show(&self.offers[name], id);
         if self.lies(Lie::WrongAmount) {
@@ -251,6 +275,10 @@ impl Shop {
                 return Some("GROUP_FULL");
             }
         }
+        if self.lie == Lie::OversellsForAWhile && (-2..=0).contains(&left) && !self.has_lied {
+            self.has_lied = left == -2;
+            return None;
+        }
         let is_early = left == 1 && self.lie == Lie::SoldOutEarly;
         ((left <= 0 && !self.lies(Lie::Oversells)) || is_early).then_some("SOLD_OUT")
     }
@@ -270,6 +298,7 @@ impl Shop {
             ("OFFER", _) => Ok(self.offer(name)),
             ("SHOW", [id]) => Ok(self.show(name, id)),
             ("PAY", [id, ..]) => Ok(self.pay(name, id)),
+            ("CANCEL", [id]) if self.takes_back(name, id) => Err(HANG_UP.into()),
             ("CANCEL", [id]) => Ok(self.cancel(name, id)),
             ("BUYER", [buyer]) => Ok(self.buyer(name, buyer)),
             ("GROUP", [group]) => Ok(self.group(name, group)),
@@ -295,7 +324,21 @@ impl Shop {
         show(&self.offers[name], id)
     }
 
+    fn takes_back(&mut self, name: &str, id: &str) -> bool {
+        let found = self.offers.get(name).and_then(|offer| offer.reservations.get(id));
+        let is_won = found.is_some_and(|reservation| reservation.state == "WON");
+        if !is_won || !self.lies(Lie::TakesBackUnsaid) {
+            return false;
+        }
+        let offer = self.offers.get_mut(name).expect("it was found above");
+        offer.reservations.get_mut(id).expect("it was found above").state = "RELEASED";
+        true
+    }
+
     fn pay(&mut self, name: &str, id: &str) -> Pairs {
+        if self.offers[name].reservations.contains_key(id) && self.lies(Lie::UnknownToPay) {
+            return pairs("UNKNOWN");
+        }
         let lies = self.lie == Lie::FormsAlone;
         let offer = self.offers.get_mut(name).expect("the caller found it");
         let Some(reservation) = offer.reservations.get_mut(id) else { return pairs("UNKNOWN") };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use stampede_loadgen::wire::frame::{Frame, frame_len};
 
-use super::{Field, Lie, Pairs, Shop};
+use super::{Field, HANG_UP, Lie, Pairs, Shop};
 
 /// Opens a shop on a free port and answers its address. It stays until the process ends.
 pub(crate) fn open(lie: Lie) -> String {
@@ -29,7 +29,10 @@ fn serve(mut stream: TcpStream, shop: &Mutex<Shop>) {
         let (mut at, mut out) = (0, Vec::new());
         while let Ok(Some(len)) = frame_len(&inbound[at..]) {
             let words = words(Frame::new(&inbound[at..at + len]));
-            answer(&words, &mut shop.lock().expect("no thread panicked"), &mut out);
+            if !answer(&words, &mut shop.lock().expect("no thread panicked"), &mut out) {
+                let _ = stream.write_all(&out);
+                return;
+            }
             at += len;
         }
         inbound.drain(..at);
@@ -43,15 +46,18 @@ fn words(frame: Frame<'_>) -> Vec<String> {
     frame.items().map(|item| String::from_utf8_lossy(item.text().unwrap_or_default()).into_owned()).collect()
 }
 
-fn answer(words: &[String], shop: &mut Shop, out: &mut Vec<u8>) {
+/// Whether the connection goes on.
+fn answer(words: &[String], shop: &mut Shop, out: &mut Vec<u8>) -> bool {
     match words.first().map(String::as_str) {
         Some("HELLO") => write_pairs(&vec![("proto".into(), Field::Number(3))], out),
         Some("INFO") => out.extend_from_slice(b"$22\r\nstampede_version:test\n\r\n"),
         _ => match shop.answer(words) {
             Ok(pairs) => write_pairs(&pairs, out),
+            Err(error) if error == HANG_UP => return false,
             Err(error) => out.extend_from_slice(format!("-{error}\r\n").as_bytes()),
         },
     }
+    true
 }
 
 fn write_pairs(pairs: &Pairs, out: &mut Vec<u8>) {

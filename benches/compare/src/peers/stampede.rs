@@ -2,7 +2,8 @@
 //! running somewhere.
 //!
 //! Owns its command line, the offers of a run, the sample answers for the stub, and the audit that
-//! every timed run must pass: invariants OK, and as many units held and sold as were accepted.
+//! every timed run must pass: invariants OK, as many units held and sold as were accepted, and all
+//! units of the pool accounted for.
 
 use crate::process::{self, Server};
 use anyhow::{Context, Result, bail, ensure};
@@ -93,7 +94,10 @@ impl Stampede {
     pub(crate) fn description(&self) -> String {
         match self {
             Self::Built(_) => "release build of this workspace".to_owned(),
-            Self::Binary(path) => format!("the binary {}", path.display()),
+            Self::Binary(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                format!("the binary {}", name.display())
+            }
             Self::Running(address) => {
                 format!("running at {address} before the comparison, not started for each run")
             }
@@ -162,7 +166,8 @@ impl Sale {
         Ok(Sample { answer: reply.frame().bytes().to_vec(), id: id.to_owned() })
     }
 
-    /// Fails unless the audit is OK and `accepted` units are held or sold since the offer was opened.
+    /// Fails unless the audit is OK, `accepted` units are held or sold since the offer was opened, and the
+    /// rest of the pool is available.
     pub(crate) fn check(&mut self, accepted: u64) -> Result<()> {
         let audit = self.ask(&["AUDIT", &self.offer.clone()])?;
         ensure!(
@@ -176,6 +181,11 @@ impl Sale {
             None => bail!("POOL GET answered without {name}: {}", pool.frame().sentence()),
         };
         let (held, sold) = (count("held")?, count("sold")?);
+        let (total, available) = (count("total")?, count("available")?);
+        ensure!(
+            available + held + sold == total,
+            "Stampede: {available} available, {held} held and {sold} sold units do not add up to {total}"
+        );
         let expected = accepted + self.taken_before;
         ensure!(
             held + sold == expected,
