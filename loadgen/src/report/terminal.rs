@@ -79,7 +79,7 @@ fn write_run(out: &mut String, run: &RunReport) {
     if run.lag_matters {
         let _ = writeln!(
             out,
-            "THROW THIS RUN AWAY: the generator itself was late by {} (p99). Lower the rate, or move it to its own machine.",
+            "LATENCIES VOID: the generator itself was late by {} (p99); what was sold stands. Lower the rate, or give the generator its own machine.",
             duration(run.lag.p99_us)
         );
     }
