@@ -10,7 +10,7 @@ mod operate;
 mod pay;
 mod takeback;
 
-pub(crate) use due::{Settling, expired};
+pub(crate) use due::expired;
 pub(crate) use operate::Operator;
 pub(crate) use pay::Payment;
 pub(crate) use takeback::ReturnOrder;

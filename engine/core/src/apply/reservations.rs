@@ -42,19 +42,10 @@ impl State {
             cause: EndCause::Expired,
             is_cut,
         });
-        state.reservations.buyers[buyer].units += units;
         if let Some(referrer) = accepted.referrer {
             state.reservations.note(at, referrer, |buyer| NoteKind::Referrer { buyer });
         }
-        let is_reserved = state.is_reserved_by(accepted.seat.map(|seat| seat.group));
-        self.count_in_campaign(offer, at, units);
-        if !is_reserved {
-            self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
-        }
-        self.offer_mut(offer).units_held += units;
-        if let Some(seat) = seat {
-            self.sit_down(offer, at, seat, accepted.status);
-        }
+        self.take(offer, at);
         if accepted.status == Status::Won {
             self.sell(offer, units);
         }
@@ -85,7 +76,7 @@ impl State {
                     self.count_paid_seat(offer, seat);
                 }
             }
-            Status::Released => self.retake(offer, reservation, seat),
+            Status::Released => self.take(offer, reservation.0),
             other => panic!("I4: a payment takes effect on a reservation that is {}", other.name()),
         }
         if status == Status::Won {
@@ -93,22 +84,21 @@ impl State {
         }
     }
 
-    /// A reservation whose hold had ended takes its units, and its seat, once more.
-    fn retake(&mut self, offer: OfferIndex, reservation: ReservationIndex, seat: Option<u32>) {
+    /// A reservation takes its units, and its seat: when it is accepted, and when a late payment takes them again.
+    fn take(&mut self, offer: OfferIndex, at: u32) {
         let state = self.offer_mut(offer);
-        let (units, buyer) = {
-            let row = state.reservations.get(reservation.0);
-            (u64::from(row.qty), row.buyer)
-        };
+        let row = state.reservations.get(at);
+        let (units, buyer, status) = (u64::from(row.qty), row.buyer, row.status);
+        let seat = row.seat.map(|seat| seat.get() - 1);
         state.reservations.buyers[buyer].units += units;
         state.units_held += units;
         let is_reserved = state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group));
-        self.count_in_campaign(offer, reservation.0, units);
+        self.count_in_campaign(offer, at, units);
         if !is_reserved {
             self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
         }
         if let Some(seat) = seat {
-            self.sit_down(offer, reservation.0, seat, Status::Paid);
+            self.sit_down(offer, at, seat, status);
         }
     }
 

@@ -6,15 +6,6 @@ use crate::status::{GroupState, Status};
 use crate::time::UnixMs;
 use alloc::vec::Vec;
 
-/// How far the settlement of a group is.
-#[derive(Debug)]
-pub(crate) enum Settling {
-    /// This member's end is told next.
-    Next(Event<'static>),
-    /// Everybody's end is told.
-    Done,
-}
-
 impl State {
     /// A held reservation whose time is up, swept or not.
     pub(crate) fn decide_overdue(&self, offer: OfferIndex, at: u32, now: UnixMs) -> Option<Event<'static>> {
@@ -125,47 +116,6 @@ impl State {
         } else {
             Event::GroupFailed { offer, group }
         }
-    }
-
-    /// The next held seat of a group, looking from the group's finger on; moves the finger.
-    pub(crate) fn next_held_seat(&mut self, offer: OfferIndex, group: GroupIndex) -> Option<u32> {
-        self.advance_finger(offer, group, |status| status == Status::Held)
-    }
-
-    /// The next member of a group that is over and whose end is still to be told; moves the group's finger.
-    pub(crate) fn next_settlement(&mut self, offer: OfferIndex, group: GroupIndex) -> Settling {
-        match self.advance_finger(offer, group, |status| matches!(status, Status::Held | Status::Paid)) {
-            Some(at) => self.decide_settlement_of(offer, at).map_or(Settling::Done, Settling::Next),
-            None => Settling::Done,
-        }
-    }
-
-    /// The finger is no part of the truth: it only spares a second look at members that were passed.
-    fn advance_finger(
-        &mut self,
-        offer: OfferIndex,
-        group: GroupIndex,
-        is_wanted: impl Fn(Status) -> bool,
-    ) -> Option<u32> {
-        let state = self.offer_mut(offer);
-        let mut finger = state.groups.get(group).cursor;
-        let mut found = None;
-        while let Some(seat) = finger {
-            let seating = &state.groups.seats[seat.get() - 1];
-            if is_wanted(state.reservations.get(seating.reservation).status) {
-                found = Some(seating.reservation);
-                break;
-            }
-            finger = seating.next;
-        }
-        state.groups.get_mut(group).cursor = finger;
-        found
-    }
-
-    /// Puts the finger of an open group on its first member, unless it is under way already.
-    pub(crate) fn place_finger(&mut self, offer: OfferIndex, group: GroupIndex) {
-        let row = self.offer_mut(offer).groups.get_mut(group);
-        row.cursor = row.cursor.or(row.head);
     }
 }
 

@@ -3,11 +3,11 @@
 //! A request that hangs on what is due has it settled first, but never more than a bounded part of it.
 
 use super::{Machine, SWEEP_PER_REQUEST};
-use crate::decide::{No, Settling, expired};
+use crate::decide::{No, expired};
 use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record, Seq};
 use crate::refusal::Misuse;
 use crate::state::{CampaignIndex, Due, DueKind, HoldHead};
-use crate::status::GroupState;
+use crate::status::{GroupState, Status};
 use crate::time::UnixMs;
 
 /// Members whose end is told in the batch that formed their group; the rest follow in slices.
@@ -135,9 +135,16 @@ impl Machine {
             return;
         }
         for _ in 0..SETTLED_AT_ONCE {
-            let Settling::Next(event) = self.state.next_settlement(offer, group) else { return };
+            let Some(event) = self.next_settlement(offer, group) else { return };
             self.emit(&event, now, record);
         }
+    }
+
+    /// The end of the next member of a group that is over; `None` when everybody's is told.
+    fn next_settlement(&mut self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
+        let is_unsettled = |status| matches!(status, Status::Held | Status::Paid);
+        let at = self.state.offer_mut(offer).next_member(group, is_unsettled)?;
+        self.state.decide_settlement_of(offer, at)
     }
 
     /// Takes one step with a due item of a campaign; tells how many events that made.
@@ -149,24 +156,22 @@ impl Machine {
         record: &mut impl Record,
     ) -> usize {
         let Seq(before) = self.state.seq;
-        if due.kind == DueKind::Settlement {
-            self.sweep_settlement(campaign, due, now, record);
-        } else {
-            self.state.campaigns[campaign.0].agenda.remove(due);
-            match due.kind {
-                DueKind::Hold => self.sweep_hold(due, now, record),
-                DueKind::Group => self.sweep_group(due, now, record),
-                DueKind::Close | DueKind::Settlement => self.sweep_close(due, now, record),
-            }
+        // A settlement stays first in its own queue until everybody's end is told.
+        self.state.campaigns[campaign.0].agenda.remove(due);
+        match due.kind {
+            DueKind::Settlement => self.sweep_settlement(campaign, due, now, record),
+            DueKind::Hold => self.sweep_hold(due, now, record),
+            DueKind::Group => self.sweep_group(due, now, record),
+            DueKind::Close => self.sweep_close(due, now, record),
         }
         self.state.announce(campaign);
         (self.state.seq.0 - before) as usize
     }
 
     fn sweep_settlement(&mut self, campaign: CampaignIndex, due: Due, now: UnixMs, record: &mut impl Record) {
-        match self.state.next_settlement(due.offer, GroupIndex(due.which)) {
-            Settling::Next(event) => self.emit(&event, now, record),
-            Settling::Done => {
+        match self.next_settlement(due.offer, GroupIndex(due.which)) {
+            Some(event) => self.emit(&event, now, record),
+            None => {
                 self.state.campaigns[campaign.0].settling.pop_front();
             }
         }
@@ -213,9 +218,10 @@ impl Machine {
 
     /// Ends unpaid members of a group whose time is up, a bounded number at once. Who leads is settled after the last.
     fn end_holds_of(&mut self, offer: OfferIndex, group: GroupIndex, now: UnixMs, record: &mut impl Record) {
-        self.state.place_finger(offer, group);
+        self.state.offer_mut(offer).place_finger(group);
         for _ in 0..SETTLED_AT_ONCE {
-            let Some(at) = self.state.next_held_seat(offer, group) else { break };
+            let is_held = |status| status == Status::Held;
+            let Some(at) = self.state.offer_mut(offer).next_member(group, is_held) else { break };
             self.emit(&expired(offer, at), now, record);
         }
     }

@@ -7,7 +7,7 @@ use super::reservations::{Reservation, Reservations};
 use crate::event::GroupIndex;
 use crate::money::MoneySum;
 use crate::offer::{Offer, Reserve};
-use crate::status::GroupState;
+use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use alloc::boxed::Box;
@@ -147,6 +147,34 @@ impl OfferState {
     /// The group that a reservation's seat belongs to, or belonged to last.
     pub(crate) fn group_of(&self, reservation: &Reservation) -> Option<GroupIndex> {
         reservation.seat.map(|seat| self.groups.seats[seat.get() - 1].group)
+    }
+
+    /// The next member of a group in one of these states, looking from the group's finger on; moves the finger there.
+    ///
+    /// The finger is no part of the truth: it only spares a second look at members that were passed.
+    pub(crate) fn next_member(
+        &mut self,
+        group: GroupIndex,
+        is_wanted: impl Fn(Status) -> bool,
+    ) -> Option<u32> {
+        let mut finger = self.groups.get(group).cursor;
+        let mut found = None;
+        while let Some(seat) = finger {
+            let seating = &self.groups.seats[seat.get() - 1];
+            if is_wanted(self.reservations.get(seating.reservation).status) {
+                found = Some(seating.reservation);
+                break;
+            }
+            finger = seating.next;
+        }
+        self.groups.get_mut(group).cursor = finger;
+        found
+    }
+
+    /// Puts the finger of an open group on its first member, unless it is under way already.
+    pub(crate) fn place_finger(&mut self, group: GroupIndex) {
+        let row = self.groups.get_mut(group);
+        row.cursor = row.cursor.or(row.head);
     }
 
     /// Whether the unit of a seat in this group belongs to the group rather than to the member.
