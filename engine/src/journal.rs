@@ -10,7 +10,7 @@
 //! an event that a crash could lose; after an error nothing more becomes durable.
 
 use crate::wake::Wake;
-use stampede_core::{Event, Record, Seq, Stamp};
+use stampede_core::{Entry, Record, Seq};
 use std::sync::Arc;
 
 /// Why a journal keeps no more events. Whatever the reason, the shard stops for good: after a failed write nobody
@@ -35,7 +35,7 @@ pub trait Journal: Send {
     }
 
     /// Takes one event, in order, right after it took effect. It lives only for the call.
-    fn record(&mut self, stamp: Stamp, event: &Event<'_>);
+    fn record(&mut self, entry: &Entry<'_>);
 
     /// Ends a batch: the events recorded since the last commit become durable together, or not at all. Does not wait
     /// for that.
@@ -58,8 +58,8 @@ pub struct MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn record(&mut self, stamp: Stamp, _: &Event<'_>) {
-        self.last = stamp.id.seq;
+    fn record(&mut self, entry: &Entry<'_>) {
+        self.last = entry.stamp.id.seq;
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
@@ -78,8 +78,8 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl Record for Recorder<'_> {
-    fn record(&mut self, stamp: Stamp, event: &Event<'_>) {
+    fn record(&mut self, entry: &Entry<'_>) {
         self.count += 1;
-        self.journal.record(stamp, event);
+        self.journal.record(entry);
     }
 }

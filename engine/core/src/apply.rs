@@ -23,7 +23,7 @@ impl State {
             Event::OfferClosed { offer, .. } => self.offer_mut(offer).is_closed = true,
             Event::OfferExtended { offer, by, op } => self.apply_offer_extended(offer, by, op),
             Event::PoolAdded { pool, units, op } => self.apply_pool_added(pool, units, op),
-            Event::GroupOpened { offer, expires } => self.apply_group_opened(offer, expires),
+            Event::GroupOpened { offer, expires, .. } => self.apply_group_opened(offer, expires),
             Event::Accepted(ref accepted) => self.apply_accepted(stamp, accepted),
             Event::Paid { offer, reservation, amount, reference, status } => {
                 self.apply_paid(offer, reservation, amount, reference, status);

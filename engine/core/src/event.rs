@@ -4,6 +4,8 @@
 //! reservations, groups and pools are named by their position, which is the order of the events that made them and
 //! so the same in every replay.
 
+mod entry;
+
 use crate::money::{Money, Units};
 use crate::offer::Offer;
 use crate::request::Restock;
@@ -11,6 +13,8 @@ use crate::status::Status;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use core::fmt;
+
+pub use entry::{Entry, Names, Record, ReservationNames, Unrecorded};
 
 /// The place of an event in its shard, counted from 1 and never reset. Zero is "before the first".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +116,8 @@ pub enum Event<'a> {
     GroupOpened {
         /// The offer.
         offer: OfferIndex,
+        /// The group's id: that of its opener's reservation.
+        group: Text<'a>,
         /// When its time is up.
         expires: UnixMs,
     },
@@ -288,18 +294,4 @@ pub enum EndCause {
     Returned,
     /// The operator.
     Revoked,
-}
-
-/// Hears every event, in order, right after it took effect.
-pub trait Record {
-    /// One event with its stamp.
-    fn record(&mut self, stamp: Stamp, event: &Event<'_>);
-}
-
-/// Keeps nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unrecorded;
-
-impl Record for Unrecorded {
-    fn record(&mut self, _: Stamp, _: &Event<'_>) {}
 }

@@ -49,8 +49,8 @@ pub use answer::{
     LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
 pub use event::{
-    Accepted, CloseCause, EndCause, Event, EventId, GroupIndex, OfferIndex, Record, ReservationIndex, Seat,
-    Sent, Seq, Stamp, Unrecorded,
+    Accepted, CloseCause, EndCause, Entry, Event, EventId, GroupIndex, Names, OfferIndex, Record,
+    ReservationIndex, ReservationNames, Seat, Sent, Seq, Stamp, Unrecorded,
 };
 pub use machine::{Machine, Settings, Swept};
 pub use money::{MAX_NUMBER, Money, ORDER_UNITS_MAX, PRICE_MAX, Units};

@@ -4,12 +4,13 @@
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
 mod lists;
+mod names;
 mod sweep;
 
 use crate::answer::{Answer, AuditAnswer};
 use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
 use crate::demand::{DemandBoard, Outcome, Seen};
-use crate::event::{Event, EventId, OfferIndex, Record, Seq, Stamp};
+use crate::event::{Entry, Event, EventId, OfferIndex, Record, Seq, Stamp};
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
 use crate::state::{CampaignIndex, State};
@@ -219,7 +220,7 @@ impl Machine {
         let id = EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) };
         let stamp = Stamp { id, at: now };
         self.state.apply(stamp, event);
-        record.record(stamp, event);
+        record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
     }
 
     fn locate(&self, subject: Subject) -> (OfferIndex, u32) {

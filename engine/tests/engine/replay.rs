@@ -2,8 +2,8 @@
 
 use crate::support::{FakeTime, Follower, audit, offer_on, text, within_a_minute};
 use stampede_engine::core::{
-    Buy, Event, GroupChoice, GroupRule, Millis, Money, Offer, Record, Request, Reserve, Settle, Stamp, Swept,
-    Text, UnixMs,
+    Buy, Entry, GroupChoice, GroupRule, Millis, Money, Offer, Record, Request, Reserve, Settle, Swept, Text,
+    UnixMs,
 };
 use stampede_engine::{Client, Engine, EngineConfig};
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn definition(stock: u64, group_size: Option<u32>) -> Box<Offer> {
 struct Count(u32);
 
 impl Record for Count {
-    fn record(&mut self, _: Stamp, _: &Event<'_>) {
+    fn record(&mut self, _: &Entry<'_>) {
         self.0 += 1;
     }
 }

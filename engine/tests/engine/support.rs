@@ -3,7 +3,7 @@
 
 use parking_lot::Mutex;
 use stampede_engine::core::{
-    Answer, AuditAnswer, Event, Machine, Money, Offer, Request, Seq, Settings, Stamp, Status, Text,
+    Answer, AuditAnswer, Entry, Machine, Money, Offer, Request, Seq, Settings, Status, Text,
 };
 use stampede_engine::{
     Client, Engine, EngineConfig, Journal, JournalError, MemoryJournal, ShardIndex, SystemTimeSource,
@@ -68,8 +68,8 @@ impl Follower {
 }
 
 impl Journal for Follower {
-    fn record(&mut self, stamp: Stamp, event: &Event<'_>) {
-        self.0.lock().replay(stamp, event);
+    fn record(&mut self, entry: &Entry<'_>) {
+        self.0.lock().replay(entry.stamp, &entry.event);
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
@@ -147,10 +147,10 @@ impl Journal for TestJournal {
         self.0.lock().wake = Some(wake);
     }
 
-    fn record(&mut self, stamp: Stamp, _: &Event<'_>) {
+    fn record(&mut self, entry: &Entry<'_>) {
         let mut steered = self.0.lock();
         assert!(!steered.is_panicking, "the test's journal was told to panic");
-        steered.last = stamp.id.seq;
+        steered.last = entry.stamp.id.seq;
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {

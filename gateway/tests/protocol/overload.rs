@@ -1,7 +1,7 @@
 //! Peers that take nothing, more work than there is room for, and a shard that has stopped: nobody else is held up.
 
 use crate::client::{TestServer, Value, frame};
-use stampede_engine::core::{Event, Seq, Stamp, Text};
+use stampede_engine::core::{Entry, Seq, Text};
 use stampede_engine::{Engine, EngineConfig, Journal, JournalError, MemoryJournal, SystemTimeSource};
 use std::io::Write;
 use std::time::Duration;
@@ -89,8 +89,8 @@ struct FailsAtThird {
 }
 
 impl Journal for FailsAtThird {
-    fn record(&mut self, stamp: Stamp, _: &Event<'_>) {
-        self.last = stamp.id.seq;
+    fn record(&mut self, entry: &Entry<'_>) {
+        self.last = entry.stamp.id.seq;
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {

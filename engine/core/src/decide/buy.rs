@@ -270,7 +270,7 @@ fn accept<'r>(
         SeatPlan::Open => {
             let open = definition.group().map_or(Millis::new(0), |rule| rule.open);
             let expires = now.after(open);
-            events.push(Event::GroupOpened { offer: at, expires });
+            events.push(Event::GroupOpened { offer: at, group: buy.id, expires });
             Some((GroupIndex(offer.groups.rows.len()), expires))
         }
     };

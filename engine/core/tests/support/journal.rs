@@ -1,7 +1,9 @@
 //! A journal that owns its events: what a machine recorded, kept and fed to a fresh machine.
 //!
 //! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in
-//! the order in which they were recorded, and their sequence numbers have no gap (I7).
+//! the order in which they were recorded, their sequence numbers have no gap (I7), and their names are right.
+
+mod feed;
 
 use stampede_core::{
     Accepted, CloseCause, EndCause, Event, GroupIndex, Machine, Millis, Money, Offer, OfferIndex, Record,
@@ -18,7 +20,7 @@ pub(crate) enum Entry {
     OfferClosed { offer: OfferIndex, by: CloseCause },
     OfferExtended { offer: OfferIndex, by: Millis, op: String },
     PoolAdded { pool: String, units: i64, op: String },
-    GroupOpened { offer: OfferIndex, expires: UnixMs },
+    GroupOpened { offer: OfferIndex, group: String, expires: UnixMs },
     Accepted(Intent),
     Paid { of: Which, amount: Money, reference: String, status: Status },
     Owed { of: Which, reference: String, owe: Money },
@@ -57,16 +59,21 @@ pub(crate) struct Intent {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<(Stamp, Entry)>,
+    feed: feed::Feed,
 }
 
 impl Record for Journal {
-    fn record(&mut self, stamp: Stamp, event: &Event<'_>) {
+    fn record(&mut self, entry: &stampede_core::Entry<'_>) {
+        let stampede_core::Entry { stamp, event, .. } = *entry;
         let before = self.entries.last().map_or(0, |(last, _)| last.id.seq.0);
         assert_eq!(stamp.id.seq.0, before + 1, "I7: the feed has a gap or a duplicate at {event:?}");
         if let Some((last, _)) = self.entries.last() {
             assert!(stamp.at >= last.at, "the feed's time went back at {event:?}");
         }
-        self.entries.push((stamp, Entry::from(event)));
+        if let Err(wrong) = self.feed.hear(entry) {
+            panic!("a recorded entry names what it is not about: {wrong}");
+        }
+        self.entries.push((stamp, Entry::from(&event)));
     }
 }
 
@@ -106,7 +113,9 @@ impl From<&Event<'_>> for Entry {
             Event::PoolAdded { pool, units, op } => {
                 Entry::PoolAdded { pool: text(pool), units: *units, op: text(op) }
             }
-            Event::GroupOpened { offer, expires } => Entry::GroupOpened { offer: *offer, expires: *expires },
+            Event::GroupOpened { offer, group, expires } => {
+                Entry::GroupOpened { offer: *offer, group: text(group), expires: *expires }
+            }
             Event::Accepted(accepted) => Entry::Accepted(accepted.into()),
             Event::Paid { offer, reservation, amount, reference, status } => Entry::Paid {
                 of: which(*offer, *reservation),
@@ -273,7 +282,9 @@ impl Entry {
 
     fn group_event(&self) -> Event<'_> {
         match *self {
-            Entry::GroupOpened { offer, expires } => Event::GroupOpened { offer, expires },
+            Entry::GroupOpened { offer, ref group, expires } => {
+                Event::GroupOpened { offer, group: stored(group), expires }
+            }
             Entry::GroupFormed { offer, group } => Event::GroupFormed { offer, group },
             Entry::GroupFailed { offer, group } => Event::GroupFailed { offer, group },
             ref other => unreachable!("{other:?} is no group's event"),
