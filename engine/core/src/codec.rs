@@ -8,9 +8,15 @@
 //! neither panics nor allocates more than they carry: it ends in a [`CodecError`]. Texts come back byte for byte and
 //! are not judged anew, since they were before they were written.
 
+mod entries;
+mod entry;
+mod kind;
 mod offer;
+mod terms;
 mod wire;
 
+pub use entries::Entries;
+pub use entry::encode;
 pub(crate) use offer::{read_offer, write_offer};
 pub(crate) use wire::{Reader, Writer};
 

@@ -57,7 +57,7 @@ pub struct Stamp {
 }
 
 /// One change. Each transition of a reservation is one event, and money owed stands in exactly one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A new offer, with its pool if it has a stock of its own.
     OfferPut {
@@ -228,7 +228,7 @@ pub enum Event<'a> {
 }
 
 /// An intent that was accepted, with everything that was decided about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted<'a> {
     /// The offer.
     pub offer: OfferIndex,
@@ -251,7 +251,7 @@ pub struct Accepted<'a> {
 }
 
 /// The seat of an accepted intent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// The group.
     pub group: GroupIndex,

@@ -21,7 +21,7 @@
 //! ```
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `text`, `time`, `money`, `status` → `offer` → `refusal` → `request` → `event` → `answer` → `store` → `state` → `view` →
+//! `text`, `time`, `money`, `status` → `offer` → `refusal` → `request` → `event` → `codec` → `answer` → `store` → `state` → `view` →
 //! `decide`, `apply`, `audit`, `demand` → `machine`.
 #![no_std]
 extern crate alloc;
@@ -29,6 +29,7 @@ extern crate alloc;
 mod answer;
 mod apply;
 mod audit;
+mod codec;
 mod decide;
 mod demand;
 mod event;
@@ -48,6 +49,7 @@ pub use answer::{
     Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, DemandSecond, GroupAnswer, GroupPart,
     LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
+pub use codec::{CodecError, Entries, encode};
 pub use event::{
     Accepted, CloseCause, EndCause, Entry, Event, EventId, GroupIndex, Names, OfferIndex, Record,
     ReservationIndex, ReservationNames, Seat, Sent, Seq, Stamp, Unrecorded,

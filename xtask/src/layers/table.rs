@@ -80,6 +80,7 @@ const CORE: Crate = Crate {
             modules: &["apply", "view", "audit", "demand"],
         },
         Layer { about: "what is remembered; what is answered", modules: &["state", "answer"] },
+        Layer { about: "events and offers as bytes", modules: &["codec"] },
         Layer { about: "what happened", modules: &["event"] },
         Layer { about: "what is asked; why not", modules: &["request", "refusal"] },
         Layer { about: "the terms of a sale; dense storage", modules: &["offer", "store"] },

@@ -3,11 +3,12 @@
 //! Everything that an event can change goes in, in order of position; what is derived (indexes, agenda, fingers,
 //! demand) stays out. XXH3 with 128 bits, seed 0.
 
+use crate::codec::{Writer, write_offer};
 use crate::event::{GroupIndex, Sent};
 use crate::money::Money;
 use crate::state::{CampaignIndex, NoteKind, OfferState, State};
 use crate::text::Text;
-use alloc::format;
+use alloc::vec::Vec;
 use xxhash_rust::xxh3::Xxh3;
 
 struct Digest(Xxh3);
@@ -56,8 +57,9 @@ impl State {
 
 fn digest_offer(digest: &mut Digest, offer: &OfferState) {
     digest.text(offer.id());
-    // The definition has no stable binary form of its own; its debug form names every field and value.
-    digest.text(Text::stored(format!("{:?}", offer.definition).as_bytes()));
+    let mut definition = Vec::new();
+    write_offer(&mut Writer(&mut definition), &offer.definition);
+    digest.text(Text::stored(&definition));
     digest.number(offer.opens.get());
     digest.number(u64::from(offer.is_paused) | u64::from(offer.is_closed) << 1);
     digest.number(offer.extended.get());

@@ -8,7 +8,7 @@ use crate::money::{Money, Units};
 use crate::text::Text;
 
 /// One event as a recorder hears it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Its name and time.
     pub stamp: Stamp,

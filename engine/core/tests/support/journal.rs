@@ -1,13 +1,15 @@
 //! A journal that owns its events: what a machine recorded, kept and fed to a fresh machine.
 //!
 //! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in
-//! the order in which they were recorded, their sequence numbers have no gap (I7), and their names are right.
+//! the order in which they were recorded, their sequence numbers have no gap (I7), their names are right, and their bytes read
+//! back as they were.
 
 mod feed;
 
 use stampede_core::{
-    Accepted, CloseCause, EndCause, Event, GroupIndex, Machine, Millis, Money, Offer, OfferIndex, Record,
-    ReservationIndex, Restock, Seat, Settings, Stamp, Status, Text, Units, UnixMs,
+    Accepted, CloseCause, EndCause, Entries, Event, EventId, GroupIndex, Machine, Millis, Money, Offer,
+    OfferIndex, Record, ReservationIndex, Restock, Seat, Settings, Stamp, Status, Text, Units, UnixMs,
+    encode,
 };
 
 /// An event that outlives the machine's buffers: the owned mirror of [`Event`].
@@ -60,7 +62,20 @@ pub(crate) struct Intent {
 pub(crate) struct Journal {
     entries: Vec<(Stamp, Entry)>,
     feed: feed::Feed,
+    batches: Vec<Batch>,
 }
+
+/// Entries as the bytes that a file would hold.
+#[derive(Debug)]
+struct Batch {
+    first: EventId,
+    base: UnixMs,
+    count: usize,
+    body: Vec<u8>,
+}
+
+/// Few enough that a history has many batches.
+const BATCH_ENTRIES_MAX: usize = 5;
 
 impl Record for Journal {
     fn record(&mut self, entry: &stampede_core::Entry<'_>) {
@@ -74,6 +89,7 @@ impl Record for Journal {
             panic!("a recorded entry names what it is not about: {wrong}");
         }
         self.entries.push((stamp, Entry::from(&event)));
+        self.keep_bytes(entry);
     }
 }
 
@@ -82,14 +98,38 @@ impl Journal {
         &self.entries
     }
 
-    /// A machine that heard nothing but this journal. Its tables are keyed differently on purpose: nothing of the
-    /// state may depend on the key.
+    /// A machine that heard nothing but this journal's bytes. Its tables are keyed differently on purpose: nothing of
+    /// the state may depend on the key.
     pub(crate) fn replayed(&self, settings: Settings) -> Machine {
         let mut machine = Machine::new(Settings { hash_key: !settings.hash_key, ..settings });
-        for (stamp, entry) in &self.entries {
-            entry.with_event(|event| machine.replay(*stamp, event));
+        for batch in &self.batches {
+            let mut entries = Entries::new(&batch.body, batch.first, batch.base);
+            while let Some(entry) = entries.next().expect("what was encoded can be read") {
+                machine.replay(entry.stamp, &entry.event);
+            }
         }
         machine
+    }
+
+    /// The bodies of all batches.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &[u8]> {
+        self.batches.iter().map(|batch| batch.body.as_slice())
+    }
+
+    /// Appends the entry to its batch, and reads it back: everything it says and names must return.
+    fn keep_bytes(&mut self, entry: &stampede_core::Entry<'_>) {
+        let Stamp { id, at } = entry.stamp;
+        let fits = |batch: &Batch| batch.first.epoch == id.epoch && batch.count < BATCH_ENTRIES_MAX;
+        if !self.batches.last().is_some_and(fits) {
+            self.batches.push(Batch { first: id, base: at, count: 0, body: Vec::new() });
+        }
+        let batch = self.batches.last_mut().expect("a batch was just made sure of");
+        let start = batch.body.len();
+        encode(entry, batch.base, &mut batch.body);
+        batch.count += 1;
+        let mut entries = Entries::new(&batch.body[start..], id, batch.base);
+        assert_eq!(entries.next(), Ok(Some(*entry)), "an entry's bytes say something else");
+        assert_eq!(entries.next(), Ok(None), "an entry's bytes hold more than the entry");
     }
 }
 
@@ -173,26 +213,6 @@ impl From<&Accepted<'_>> for Intent {
     }
 }
 
-impl Intent {
-    fn borrowed(&self) -> Accepted<'_> {
-        Accepted {
-            offer: self.offer,
-            id: stored(&self.id),
-            buyer: stored(&self.buyer),
-            qty: self.qty,
-            price: self.price,
-            status: self.status,
-            expires: self.expires,
-            seat: self.seat,
-            referrer: self.referrer.as_deref().map(stored),
-        }
-    }
-}
-
-fn stored(text: &str) -> Text<'_> {
-    Text::stored(text.as_bytes())
-}
-
 impl Entry {
     /// What kind of event this is, for counts.
     pub(crate) fn kind(&self) -> &'static str {
@@ -241,92 +261,6 @@ impl Entry {
         "GroupFormed",
         "GroupFailed",
     ];
-
-    fn with_event(&self, hear: impl FnOnce(&Event<'_>)) {
-        match self {
-            Entry::OfferPut { .. }
-            | Entry::OfferChanged { .. }
-            | Entry::OfferPaused { .. }
-            | Entry::OfferResumed { .. }
-            | Entry::OfferClosed { .. }
-            | Entry::OfferExtended { .. }
-            | Entry::PoolAdded { .. } => hear(&self.operator_event()),
-            Entry::GroupOpened { .. } | Entry::GroupFormed { .. } | Entry::GroupFailed { .. } => {
-                hear(&self.group_event());
-            }
-            Entry::Accepted(intent) => hear(&Event::Accepted(intent.borrowed())),
-            _ => hear(&self.reservation_event()),
-        }
-    }
-
-    fn operator_event(&self) -> Event<'_> {
-        match self {
-            Entry::OfferPut { offer, definition, opens } => {
-                Event::OfferPut { offer: stored(offer), definition, opens: *opens }
-            }
-            Entry::OfferChanged { offer, definition, opens } => {
-                Event::OfferChanged { offer: *offer, definition, opens: *opens }
-            }
-            Entry::OfferPaused { offer } => Event::OfferPaused { offer: *offer },
-            Entry::OfferResumed { offer } => Event::OfferResumed { offer: *offer },
-            Entry::OfferClosed { offer, by } => Event::OfferClosed { offer: *offer, by: *by },
-            Entry::OfferExtended { offer, by, op } => {
-                Event::OfferExtended { offer: *offer, by: *by, op: stored(op) }
-            }
-            Entry::PoolAdded { pool, units, op } => {
-                Event::PoolAdded { pool: stored(pool), units: *units, op: stored(op) }
-            }
-            other => unreachable!("{other:?} is no operator's event"),
-        }
-    }
-
-    fn group_event(&self) -> Event<'_> {
-        match *self {
-            Entry::GroupOpened { offer, ref group, expires } => {
-                Event::GroupOpened { offer, group: stored(group), expires }
-            }
-            Entry::GroupFormed { offer, group } => Event::GroupFormed { offer, group },
-            Entry::GroupFailed { offer, group } => Event::GroupFailed { offer, group },
-            ref other => unreachable!("{other:?} is no group's event"),
-        }
-    }
-
-    fn reservation_event(&self) -> Event<'_> {
-        let of = self.of().expect("the remaining events speak of a reservation");
-        let Which { offer, reservation } = of;
-        match self {
-            Entry::Paid { amount, reference, status, .. } => Event::Paid {
-                offer,
-                reservation,
-                amount: *amount,
-                reference: stored(reference),
-                status: *status,
-            },
-            Entry::Owed { reference, owe, .. } => {
-                Event::Owed { offer, reservation, reference: stored(reference), owe: *owe }
-            }
-            Entry::Released { cause, reason, .. } => {
-                let reason = reason.as_deref().map(stored);
-                Event::Released { offer, reservation, cause: *cause, reason }
-            }
-            Entry::Refunded { owe, cause, reason, .. } => {
-                let reason = reason.as_deref().map(stored);
-                Event::Refunded { offer, reservation, owe: *owe, cause: *cause, reason }
-            }
-            Entry::Won { .. } => Event::Won { offer, reservation },
-            Entry::Returned { qty, restock, owe, op, .. } => Event::Returned {
-                offer,
-                reservation,
-                qty: *qty,
-                restock: *restock,
-                owe: *owe,
-                op: stored(op),
-            },
-            Entry::Leader { group, .. } => Event::Leader { offer, group: *group, reservation },
-            Entry::Moved { to, .. } => Event::Moved { offer, reservation, to: *to },
-            other => unreachable!("{other:?} speaks of no reservation"),
-        }
-    }
 
     /// The reservation that the event speaks of, if it exists already.
     pub(crate) fn of(&self) -> Option<Which> {
