@@ -273,6 +273,16 @@ impl Machine {
         self.state.event_id(self.state.seq)
     }
 
+    /// Where each epoch begins that has an event, oldest first.
+    pub fn epochs(&self) -> &[EventId] {
+        self.state.epochs()
+    }
+
+    /// The time of the last event; 0 before the first.
+    pub fn last_time(&self) -> UnixMs {
+        self.state.at
+    }
+
     /// Checks every invariant over the whole state. Cost: proportional to the state.
     pub fn audit(&self) -> AuditAnswer {
         self.state.audit(None)

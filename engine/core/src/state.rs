@@ -119,6 +119,10 @@ impl State {
         self.at = self.at.max(at);
     }
 
+    pub(crate) fn epochs(&self) -> &[EventId] {
+        &self.epochs
+    }
+
     /// The public name of an event.
     pub(crate) fn event_id(&self, seq: Seq) -> EventId {
         let after = self.epochs.partition_point(|first| first.seq <= seq);

@@ -19,13 +19,14 @@ pub struct Entries<'a> {
     read: Reader<'a>,
     /// The name of the entry that comes next.
     next: EventId,
+    /// The time of the entry before it.
     base: UnixMs,
     /// The definition in the entry read last.
     definition: Option<Box<Offer>>,
 }
 
 impl<'a> Entries<'a> {
-    /// The entries of `body`, of which the first is called `first`, with times counted from `base`.
+    /// The entries of `body`, of which the first is called `first`, the first one's time counted from `base`.
     pub fn new(body: &'a [u8], first: EventId, base: UnixMs) -> Self {
         Entries { read: Reader::new(body), next: first, base, definition: None }
     }
@@ -33,6 +34,16 @@ impl<'a> Entries<'a> {
     /// The name that the next entry has, if there is one.
     pub fn next_id(&self) -> EventId {
         self.next
+    }
+
+    /// Where the next entry begins in the body.
+    pub fn offset(&self) -> usize {
+        self.read.offset()
+    }
+
+    /// The time that the next entry's is counted from: that of the entry before.
+    pub fn base(&self) -> UnixMs {
+        self.base
     }
 
     /// The next entry; `None` behind the last. After an error there is nothing to go on with.
@@ -45,7 +56,7 @@ impl<'a> Entries<'a> {
         }
         let mut part = self.next_part()?;
         let kind = part.byte()?;
-        let at = UnixMs::new(self.base.get().wrapping_add(part.number()?));
+        let at = self.time(&mut part)?;
         let event = read_event(&mut part, kind, at, &mut self.definition)?;
         let names = read_names(&mut part, &event)?;
         part.end()?;
@@ -54,14 +65,22 @@ impl<'a> Entries<'a> {
         Ok(Some(Entry { stamp, event, names }))
     }
 
-    /// Passes one entry over by its length alone; false behind the last.
+    /// Passes one entry over, looking at nothing but its length and time; false behind the last.
     pub fn skip(&mut self) -> Result<bool, CodecError> {
         if self.read.is_at_end() {
             return Ok(false);
         }
-        self.next_part()?;
+        let mut part = self.next_part()?;
+        part.byte()?;
+        self.time(&mut part)?;
         self.next = following(self.next);
         Ok(true)
+    }
+
+    /// The entry's time, from which the next one's counts.
+    fn time(&mut self, part: &mut Reader<'_>) -> Result<UnixMs, CodecError> {
+        self.base = UnixMs::new(self.base.get().wrapping_add(part.number()?));
+        Ok(self.base)
     }
 
     fn next_part(&mut self) -> Result<Reader<'a>, CodecError> {

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 /// More than most entries take: one check of the buffer's end per entry, and no growing inside it.
 const ENTRY_BYTES_USUAL: usize = 512;
 
-/// Appends one entry. `base` is the time from which the batch counts its own.
+/// Appends one entry. `base` is the time of the entry before it, or that from which its batch counts.
 ///
 /// Cost: allocates only where `out` has to grow.
 pub fn encode(entry: &Entry<'_>, base: UnixMs, out: &mut Vec<u8>) {

@@ -70,6 +70,8 @@ pub(crate) struct Journal {
 struct Batch {
     first: EventId,
     base: UnixMs,
+    /// The time of the last entry, from which the next one's counts.
+    last: UnixMs,
     count: usize,
     body: Vec<u8>,
 }
@@ -121,15 +123,16 @@ impl Journal {
         let Stamp { id, at } = entry.stamp;
         let fits = |batch: &Batch| batch.first.epoch == id.epoch && batch.count < BATCH_ENTRIES_MAX;
         if !self.batches.last().is_some_and(fits) {
-            self.batches.push(Batch { first: id, base: at, count: 0, body: Vec::new() });
+            self.batches.push(Batch { first: id, base: at, last: at, count: 0, body: Vec::new() });
         }
         let batch = self.batches.last_mut().expect("a batch was just made sure of");
         let start = batch.body.len();
-        encode(entry, batch.base, &mut batch.body);
+        encode(entry, batch.last, &mut batch.body);
         batch.count += 1;
-        let mut entries = Entries::new(&batch.body[start..], id, batch.base);
+        let mut entries = Entries::new(&batch.body[start..], id, batch.last);
         assert_eq!(entries.next(), Ok(Some(*entry)), "an entry's bytes say something else");
         assert_eq!(entries.next(), Ok(None), "an entry's bytes hold more than the entry");
+        batch.last = at;
     }
 }
 
