@@ -18,17 +18,20 @@ pub enum ErrorCode {
     Busy,
     /// A shard that has stopped.
     ShardDown,
+    /// No room on the disk to keep what the request would do.
+    DiskFull,
 }
 
 impl ErrorCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [ErrorCode; 6] = [
+    pub const ALL: [ErrorCode; 7] = [
         ErrorCode::Err,
         ErrorCode::CrossSlot,
         ErrorCode::NoProto,
         ErrorCode::ExecAbort,
         ErrorCode::Busy,
         ErrorCode::ShardDown,
+        ErrorCode::DiskFull,
     ];
 
     /// The word on the wire.
@@ -40,6 +43,7 @@ impl ErrorCode {
             ErrorCode::ExecAbort => "EXECABORT",
             ErrorCode::Busy => "BUSY",
             ErrorCode::ShardDown => "SHARDDOWN",
+            ErrorCode::DiskFull => "DISKFULL",
         }
     }
 
@@ -52,6 +56,7 @@ impl ErrorCode {
             ErrorCode::ExecAbort => 204,
             ErrorCode::Busy => 205,
             ErrorCode::ShardDown => 206,
+            ErrorCode::DiskFull => 207,
         }
     }
 
@@ -74,13 +79,16 @@ impl ErrorCode {
             ErrorCode::ShardDown => {
                 "The offer's shard has stopped. Whether the request was decided is not known; asking with the same id tells once the shard is back."
             }
+            ErrorCode::DiskFull => {
+                "The disk of the journal has too little room left. Nothing was taken; reads are answered as before. Make room; then the same request goes through."
+            }
         }
     }
 
     /// Whether the same request may succeed later.
     pub const fn retryable(self) -> bool {
         match self {
-            ErrorCode::Busy | ErrorCode::ShardDown => true,
+            ErrorCode::Busy | ErrorCode::ShardDown | ErrorCode::DiskFull => true,
             ErrorCode::Err | ErrorCode::CrossSlot | ErrorCode::NoProto | ErrorCode::ExecAbort => false,
         }
     }

@@ -177,6 +177,7 @@ fn write_misuse(out: &mut Encoder<'_>, misuse: &Misuse) {
     let code = match misuse {
         Misuse::CrossSlot => ErrorCode::CrossSlot.name(),
         Misuse::Busy => ErrorCode::Busy.name(),
+        Misuse::DiskFull { .. } => ErrorCode::DiskFull.name(),
         _ => ErrorCode::Err.name(),
     };
     out.error(code, &misuse.to_string());

@@ -22,7 +22,7 @@
 //!
 //! Layers, lowest first; a file uses only what stands before it:
 //! `text`, `time`, `money`, `status` → `offer` → `refusal` → `request` → `event` → `codec` → `answer` → `store` → `state` → `view` →
-//! `decide`, `apply`, `audit`, `demand` → `machine`.
+//! `decide`, `apply`, `audit`, `demand` → `foresee` → `machine`.
 #![no_std]
 extern crate alloc;
 
@@ -33,6 +33,7 @@ mod codec;
 mod decide;
 mod demand;
 mod event;
+mod foresee;
 mod machine;
 mod money;
 mod offer;

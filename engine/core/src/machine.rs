@@ -4,6 +4,7 @@
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
 mod lists;
+mod look;
 mod names;
 mod sweep;
 

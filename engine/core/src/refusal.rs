@@ -255,6 +255,11 @@ pub enum Misuse {
     },
     /// Too much is due at once to answer truthfully; nothing was taken.
     Busy,
+    /// The disk has too little room to keep what a write would do; nothing was taken.
+    DiskFull {
+        /// What is free where the journal lies.
+        free_bytes: u64,
+    },
 }
 
 impl fmt::Display for Misuse {
@@ -281,6 +286,10 @@ impl fmt::Display for Misuse {
             Misuse::OfferClosed => f.write_str("the offer is closed, and closing is final"),
             Misuse::Full { what, max } => write!(f, "too many {what}: at most {max} are kept"),
             Misuse::Busy => f.write_str("too much is due at once; nothing was taken, try again"),
+            Misuse::DiskFull { free_bytes } => {
+                let free = free_bytes >> 20;
+                write!(f, "the disk of the journal has {free} MiB free, too little to write; nothing was taken, try again once there is room")
+            }
         }
     }
 }

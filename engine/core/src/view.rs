@@ -60,13 +60,7 @@ impl State {
         let buyer_of = |at: u32| reservations.buyer_id(reservations.get(at).buyer);
         let member = |seat| {
             let at = reservation_of(seat);
-            let status = effective_status(offer, at, now);
-            MemberAnswer {
-                buyer: buyer_of(at),
-                id: reservations.id(at),
-                status,
-                qty: shown_qty(reservations.get(at), status),
-            }
+            view_member(offer, at, effective_status(offer, at, now))
         };
         GroupAnswer {
             group: group_id(offer, at),
@@ -165,24 +159,48 @@ impl State {
         count: u32,
         now: UnixMs,
     ) -> Page<ReservationAnswer<Text<'_>>> {
-        let len = u64::from(self.offer(offer).reservations.len());
-        let end = len.min(cursor.saturating_add(u64::from(SCAN_MAX)));
-        let wanted = (count as usize).clamp(1, LIST_MAX);
-        let mut entries = Vec::new();
-        let mut at = cursor;
-        while at < end && entries.len() < wanted {
-            let entry = self.view_reservation(offer, at as u32, now);
-            if filter == StateFilter::Any || filter == StateFilter::Is(entry.status) {
-                entries.push(entry);
-            }
-            at += 1;
-        }
-        Page { next: (at < len).then_some(at), entries }
+        let all = page(self.offer(offer), cursor, count, |at| {
+            let entry = self.view_reservation(offer, at, now);
+            let is_wanted = filter == StateFilter::Any || filter == StateFilter::Is(entry.status);
+            Some(is_wanted.then_some(entry))
+        });
+        all.expect("every reservation can be shown")
+    }
+}
+
+/// A page of an offer's reservations from `cursor` on: those for which `show` gives an entry. `None` when `show` gives
+/// up.
+pub(crate) fn page<E>(
+    offer: &OfferState,
+    cursor: u64,
+    count: u32,
+    mut show: impl FnMut(u32) -> Option<Option<E>>,
+) -> Option<Page<E>> {
+    let len = u64::from(offer.reservations.len());
+    let end = len.min(cursor.saturating_add(u64::from(SCAN_MAX)));
+    let wanted = (count as usize).clamp(1, LIST_MAX);
+    let mut entries = Vec::new();
+    let mut at = cursor;
+    while at < end && entries.len() < wanted {
+        entries.extend(show(at as u32)?);
+        at += 1;
+    }
+    Some(Page { next: (at < len).then_some(at), entries })
+}
+
+/// A group's member that stands so.
+pub(crate) fn view_member(offer: &OfferState, at: u32, status: Status) -> MemberAnswer<Text<'_>> {
+    let row = offer.reservations.get(at);
+    MemberAnswer {
+        buyer: offer.reservations.buyer_id(row.buyer),
+        id: offer.reservations.id(at),
+        status,
+        qty: shown_qty(row, status),
     }
 }
 
 /// The units that an answer names: what is left of a won one, what was bought of any other.
-fn shown_qty(row: &Reservation, status: Status) -> Units {
+pub(crate) fn shown_qty(row: &Reservation, status: Status) -> Units {
     if status == Status::Won { row.qty - row.returned } else { row.qty }
 }
 

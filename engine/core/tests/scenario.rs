@@ -105,6 +105,7 @@ fn words(panic: &Box<dyn std::any::Any + Send>) -> String {
 fn perform(driver: &mut Driver, line: &Line) -> Seen {
     match &line.step {
         Step::Ask(request) => driver.ask(request),
+        Step::Look(request) => driver.look(request).unwrap_or_else(|| Seen::word("NONE")),
         Step::Advance(to) => {
             driver.advance_to(*to);
             driver.sweep_all(SLICE);
@@ -167,5 +168,6 @@ scenario_files! {
     group_merge: "group_merge.txt";
     group_reserve: "group_reserve.txt";
     reads: "reads.txt";
+    looks: "looks.txt";
     large_settlements: "large_settlements.txt";
 }

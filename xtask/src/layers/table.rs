@@ -74,6 +74,7 @@ const CORE: Crate = Crate {
     uses: &[],
     layers: &[
         Layer { about: "the state machine: decide, apply, count demand", modules: &["machine"] },
+        Layer { about: "what a read shows while nothing may be written", modules: &["foresee"] },
         Layer { about: "request → events or a refusal; reads, never writes", modules: &["decide"] },
         Layer {
             about: "event → state; state → answers; the invariants; demand",

@@ -42,32 +42,53 @@ impl Machine {
         record: &mut impl Record,
     ) -> Result<Answer<Text<'a>>, No> {
         match request {
+            Request::Buyer { offer, .. } | Request::OfferGet { offer } => {
+                self.sweep_for(*offer, Depth::Everything, now, record)?;
+            }
+            Request::Group { offer, .. }
+            | Request::Groups { offer, .. }
+            | Request::Reservations { offer, .. } => {
+                self.sweep_for(*offer, Depth::Deadlines, now, record)?;
+            }
+            Request::PoolGet { pool } => self.sweep_pool(*pool, now, record)?,
+            // A list of all offers, demand and audits show what has been swept.
+            _ => {}
+        }
+        self.read(request, now)
+    }
+
+    /// Answers a read from the state as it is.
+    pub(super) fn read<'a>(
+        &'a self,
+        request: &'a Request<Text<'a>>,
+        now: UnixMs,
+    ) -> Result<Answer<Text<'a>>, No> {
+        match request {
             Request::Buyer { offer, buyer } => {
-                let offer = self.sweep_for(*offer, Depth::Everything, now, record)?;
+                let offer = self.state.known_offer(*offer)?;
                 let hash = self.state.hashes.of(*buyer);
                 let at =
                     self.state.offer(offer).reservations.find_buyer(hash, *buyer).ok_or(Refusal::Unknown)?;
                 Ok(self.state.view_buyer(offer, at, now))
             }
             Request::Group { offer, group } => {
-                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
+                let offer = self.state.known_offer(*offer)?;
                 let at = self.state.find_group(self.state.offer(offer), *group).ok_or(Refusal::Unknown)?;
                 Ok(Answer::Group(Box::new(self.state.view_group(offer, at, LIST_MAX, now))))
             }
             Request::Groups { offer, count } => {
-                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
+                let offer = self.state.known_offer(*offer)?;
                 Ok(Answer::Groups(self.state.view_open_groups(offer, *count, now)))
             }
             Request::OfferGet { offer } => {
-                let offer = self.sweep_for(*offer, Depth::Everything, now, record)?;
+                let offer = self.state.known_offer(*offer)?;
                 Ok(self.state.view_offer(offer, now))
             }
             Request::Reservations { offer, state, cursor, count } => {
-                let offer = self.sweep_for(*offer, Depth::Deadlines, now, record)?;
+                let offer = self.state.known_offer(*offer)?;
                 Ok(Answer::Reservations(self.state.view_reservations(offer, *state, *cursor, *count, now)))
             }
             Request::PoolGet { pool } => {
-                self.sweep_pool(*pool, now, record)?;
                 let at = self.state.find_pool(*pool).ok_or(Refusal::Unknown)?;
                 Ok(Answer::Pool(self.state.view_pool(at)))
             }

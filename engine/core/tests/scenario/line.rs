@@ -28,6 +28,8 @@ pub(crate) struct Line {
 #[derive(Debug)]
 pub(crate) enum Step {
     Ask(Request<Name>),
+    /// Asks without letting anything happen.
+    Look(Request<Name>),
     Advance(UnixMs),
     AdvanceUnswept(UnixMs),
     Sweep(usize),
@@ -121,6 +123,12 @@ pub(crate) fn parse(text: &str, clock: Clock) -> Result<Line, String> {
         Some((text, expected)) => (text.trim(), Some(expected.trim().to_owned())),
         None => (text.trim(), None),
     };
+    if let Some(asked) = text.strip_prefix("look ") {
+        return match parse(asked, clock)?.step {
+            Step::Ask(request) => Ok(Line { step: Step::Look(request), expected }),
+            _ => Err(format!("{asked} is no request")),
+        };
+    }
     let (command, rest) = text.split_once(' ').unwrap_or((text, ""));
     let step = match command {
         "advance" | "sweep" | "count" | "audit" | "due" | "restart" => runner_step(command, rest, clock)?,

@@ -3,12 +3,13 @@
 //!
 //! Decides nothing about sales. Called by the scenario runner, the twin and the property tests. Keeps: an
 //! answer that names an acceptance event names the one that made its reservation; a journal replayed gives
-//! the same digest (I7).
+//! the same digest (I7); a read that writes nothing answers what the same read answers after a sweep.
 
 use crate::journal::{Entry, Journal};
 use crate::names::{Name, texts};
 use crate::seen::{Seen, seen};
 use stampede_core::{Answer, EventId, Machine, Request, ReservationAnswer, Settings, Swept, Text, UnixMs};
+use std::collections::BTreeMap;
 
 /// A machine under test.
 #[derive(Debug)]
@@ -17,12 +18,15 @@ pub(crate) struct Driver {
     machine: Machine,
     journal: Journal,
     now: UnixMs,
+    /// Reads that wrote nothing, by what they found.
+    pub(crate) looks: BTreeMap<String, u64>,
 }
 
 impl Driver {
     pub(crate) fn new(start: UnixMs) -> Self {
         let settings = Settings::default();
-        Driver { settings, machine: Machine::new(settings), journal: Journal::default(), now: start }
+        let machine = Machine::new(settings);
+        Driver { settings, machine, journal: Journal::default(), now: start, looks: BTreeMap::new() }
     }
 
     pub(crate) fn now(&self) -> UnixMs {
@@ -71,13 +75,52 @@ impl Driver {
     /// One request, answered.
     pub(crate) fn ask(&mut self, request: &Request<Name>) -> Seen {
         let request = texts(request);
+        let is_due = self.is_due();
+        let looked = self.machine.look(&request, self.now).map(|answer| seen(&answer));
+        let events = self.journal.entries().len();
         let answer = self.machine.handle(&request, self.now, &mut self.journal);
         let seen = seen(&answer);
+        let wrote = self.journal.entries().len() > events;
+        if let Some(looked) = &looked
+            && seen.status != "!BUSY"
+        {
+            assert_eq!(
+                *looked, seen,
+                "a read that writes nothing answers otherwise than the same read after a sweep"
+            );
+        }
+        if is_read(&request) && !is_due {
+            assert!(looked.is_some(), "nothing is due, and yet a read is not answered");
+        }
         let named = named_events(&answer);
         for (id, event) in named {
             check_event(&self.journal, &id, event);
         }
+        self.count_look(&request, looked.is_some(), wrote);
         seen
+    }
+
+    /// A read that writes nothing.
+    pub(crate) fn look(&mut self, request: &Request<Name>) -> Option<Seen> {
+        let request = texts(request);
+        let looked = self.machine.look(&request, self.now).map(|answer| seen(&answer));
+        self.count_look(&request, looked.is_some(), self.is_due());
+        looked
+    }
+
+    fn is_due(&self) -> bool {
+        self.machine.next_due().is_some_and(|due| due <= self.now)
+    }
+
+    fn count_look(&mut self, request: &Request<Text<'_>>, is_answered: bool, is_due: bool) {
+        if !is_read(request) {
+            return;
+        }
+        let name = format!("{request:?}");
+        let verb = name.split([' ', '(']).next().unwrap_or_default();
+        let due = if is_due { "with something due" } else { "with nothing due" };
+        let found = if is_answered { "answered" } else { "given up" };
+        *self.looks.entry(format!("look {verb} {due}: {found}")).or_default() += 1;
     }
 
     pub(crate) fn journal(&self) -> &Journal {
@@ -104,6 +147,19 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+fn is_read(request: &Request<Text<'_>>) -> bool {
+    matches!(
+        request,
+        Request::Show { .. }
+            | Request::Buyer { .. }
+            | Request::Group { .. }
+            | Request::Groups { .. }
+            | Request::OfferGet { .. }
+            | Request::PoolGet { .. }
+            | Request::Reservations { .. }
+    )
 }
 
 /// The reservations in an answer with the acceptance event that each names.

@@ -149,6 +149,7 @@ fn seen_misuse(misuse: Misuse) -> Seen {
         Misuse::OfferClosed => Seen::word("!OFFER_CLOSED"),
         Misuse::Full { what, max } => Seen::word("!FULL").with("what", what).with("max", max),
         Misuse::Busy => Seen::word("!BUSY"),
+        Misuse::DiskFull { free_bytes } => Seen::word("!DISK_FULL").with("free_bytes", free_bytes),
     }
 }
 

@@ -197,11 +197,9 @@ impl Played {
         Seen { status: "RESERVATIONS".to_owned(), pairs }
     }
 
-    /// Everything that can be asked about the sale at its end.
-    pub(crate) fn compare_everything(&mut self) {
-        self.driver.sweep_all(2);
-        let mut requests = vec![Request::OfferList { cursor: 0, count: 100 }];
-        requests.extend(self.twin.pools.keys().map(|&pool| Request::PoolGet { pool }));
+    /// What can be asked about the sale, but for what shows only what was swept.
+    fn reads(&self) -> Vec<Request<Name>> {
+        let mut requests: Vec<_> = self.twin.pools.keys().map(|&pool| Request::PoolGet { pool }).collect();
         for offer in &self.twin.offers {
             let id = offer.id;
             requests.push(Request::OfferGet { offer: id });
@@ -211,6 +209,34 @@ impl Played {
             requests.extend(groups.map(|group| Request::Group { offer: id, group: group.id }));
             requests.extend(BUYERS.map(|buyer| Request::Buyer { offer: id, buyer }));
         }
+        requests
+    }
+
+    /// Reads that write nothing, while much is due, against the same reads after a sweep: at the instant of the next
+    /// deadline, and again when many have passed.
+    fn compare_looks(&mut self) {
+        for passing in [0, 120] {
+            let next = self.driver.next_due().map_or(0, UnixMs::get);
+            self.advance_to(next.max(self.driver.now().get()) + passing);
+            let reads = self.reads();
+            let looked: Vec<_> = reads.iter().map(|request| self.driver.look(request)).collect();
+            self.driver.sweep_all(3);
+            for (request, looked) in reads.iter().zip(looked) {
+                let swept = self.driver.ask(request);
+                if looked.as_ref().is_some_and(|looked| *looked != swept) && self.difference.is_none() {
+                    self.difference =
+                        Some(format!("LOOKED AT {request:?}\n  unswept: {looked:?}\n    swept: {swept:?}"));
+                }
+            }
+        }
+    }
+
+    /// Everything that can be asked about the sale at its end.
+    pub(crate) fn compare_everything(&mut self) {
+        self.compare_looks();
+        self.driver.sweep_all(2);
+        let mut requests = self.reads();
+        requests.insert(0, Request::OfferList { cursor: 0, count: 100 });
         for request in requests {
             let told = self.transcript.len();
             self.ask(&request, Compare::EveryAnswer);

@@ -30,6 +30,9 @@ const MISUSES: [&str; 13] = [
     "!OFFER_CLOSED",
 ];
 
+/// Reads that must have been answered without an event while something was due.
+const READS: [&str; 7] = ["Show", "Buyer", "Group", "Groups", "OfferGet", "PoolGet", "Reservations"];
+
 /// How often each thing was reached.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
@@ -45,6 +48,9 @@ impl Reach {
                 Entry::Refunded { cause, .. } => self.count(&format!("refunded: {cause:?}")),
                 _ => {}
             }
+        }
+        for (look, count) in &played.driver.looks {
+            *self.counts.entry(look.clone()).or_default() += count;
         }
         for (_, seen) in &played.answers {
             self.count(&format!("answer {}", seen.status));
@@ -80,7 +86,8 @@ impl Reach {
             .map(|status| format!("answer {status}"))
             .chain(causes)
             .chain(refunds)
-            .chain(Entry::KINDS.map(|kind| format!("event {kind}")));
+            .chain(Entry::KINDS.map(|kind| format!("event {kind}")))
+            .chain(READS.map(|read| format!("look {read} with something due: answered")));
         let rare = wanted.filter_map(|what| {
             let count = self.counts.get(&what).copied().unwrap_or(0);
             (count < REACHED_MIN).then(|| format!("{what}: {count}"))
