@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let engine = Engine::start(EngineConfig::default())?;
+    let engine = Engine::start(EngineConfig::in_memory())?;
     let mut storefront = engine.client();
     sell_two_phones_to_three_buyers(&mut storefront)?;
     form_a_group_of_two(&mut storefront)?;

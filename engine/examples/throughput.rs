@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let outboxes = (0..connections.max(1)).map(|_| Outbox::new(runs_under_way)).collect();
     let load = Load { connections: outboxes, requests_per_run };
 
-    let engine = Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() })?;
+    let engine = Engine::start(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() })?;
     let definition = Box::new(Offer::with_stock(Money::cash(1_990), INTENTS as u64));
     engine.client().call(&Request::OfferPut { offer: Text::id(b"sku")?, definition })?;
 

@@ -2,9 +2,12 @@
 //!
 //! Raw values come in, a checked configuration goes on; nothing is global. Called by whoever starts an engine.
 
+use crate::journal::{JournalConfig, OutOfRange};
 use crate::run::RUN_REQUESTS_MAX;
+use crate::store::StoreError;
 use std::io;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::thread;
 
 /// The most shards: each is a thread.
@@ -41,26 +44,45 @@ impl Durability {
 }
 
 /// What an engine is started with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// How many shards, 1 to [`SHARDS_MAX`]. Default: half the cores, at least one; the other half serves sockets.
-    /// A campaign lives on one shard, so more shards help several campaigns, never a single one.
-    pub shards: u16,
+    /// How many shards, 1 to [`SHARDS_MAX`]. `None`: the data directory's number, and for a new one or without one half
+    /// the cores, at least one; the other half serves sockets. A campaign lives on one shard, so more shards help several
+    /// campaigns, never a single one.
+    pub shards: Option<u16>,
     /// Requests that may wait for one shard, from [`RUN_REQUESTS_MAX`] to [`INBOX_REQUESTS_MAX`]; what comes on top is
     /// answered as busy. Default: [`INBOX_REQUESTS_DEFAULT`].
     pub inbox_requests_max: usize,
-    /// When a decision counts as kept. Default and, so far, the only one that works: [`Durability::Memory`].
+    /// When a decision counts as kept. Default: [`Durability::Sync`].
     pub durability: Durability,
+    /// Where journals and snapshots lie; not looked at in memory mode. Default: `./stampede-data`.
+    pub data: PathBuf,
+    /// Sizes and times of the journal.
+    pub journal: JournalConfig,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
         EngineConfig {
-            shards: (cores() / 2).clamp(1, usize::from(SHARDS_MAX)) as u16,
+            shards: None,
             inbox_requests_max: INBOX_REQUESTS_DEFAULT,
-            durability: Durability::Memory,
+            durability: Durability::Sync,
+            data: PathBuf::from("./stampede-data"),
+            journal: JournalConfig::DEFAULT,
         }
     }
+}
+
+impl EngineConfig {
+    /// One that keeps everything in memory and touches no file.
+    pub fn in_memory() -> Self {
+        EngineConfig { durability: Durability::Memory, ..EngineConfig::default() }
+    }
+}
+
+/// The number of shards where nobody and no directory says.
+pub fn shards_default() -> u16 {
+    (cores() / 2).clamp(1, usize::from(SHARDS_MAX)) as u16
 }
 
 /// How many threads run at the same time here; one, if the system does not say.
@@ -69,14 +91,17 @@ pub(crate) fn cores() -> usize {
 }
 
 impl EngineConfig {
-    /// Checks the ranges, not whether a journal for the durability exists.
+    /// Checks the ranges.
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        if self.shards == 0 || self.shards > SHARDS_MAX {
-            return Err(StartError::Shards { given: self.shards });
+        if let Some(given) = self.shards
+            && !(1..=SHARDS_MAX).contains(&given)
+        {
+            return Err(StartError::Shards { given });
         }
         if !(RUN_REQUESTS_MAX..=INBOX_REQUESTS_MAX).contains(&self.inbox_requests_max) {
             return Err(StartError::InboxRequests { given: self.inbox_requests_max });
         }
+        self.journal.check()?;
         Ok(())
     }
 }
@@ -96,15 +121,19 @@ pub enum StartError {
         /// What was asked for.
         given: usize,
     },
-    /// There is no journal for this durability yet.
-    #[error(
-        "durability: {} needs the file journal, which this version does not have yet; use memory, \
-         and know that every reservation is lost when the process ends",
-        durability.name()
-    )]
-    NoFileJournal {
-        /// What was asked for.
-        durability: Durability,
+    /// A size or time of the journal is out of range.
+    #[error(transparent)]
+    Journal(#[from] OutOfRange),
+    /// The data directory cannot be used as it is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal could not be begun.
+    #[error("the journal of shard {shard} could not be begun: {reason}")]
+    Begin {
+        /// Which shard.
+        shard: u16,
+        /// What was tried and what came of it.
+        reason: String,
     },
     /// The system gave no thread.
     #[error("the thread of shard {shard} could not be started: {source}")]

@@ -8,14 +8,20 @@
 
 use crate::client::Client;
 use crate::clock::{Clock, SystemTimeSource, TimeSource};
-use crate::config::{Durability, EngineConfig, StartError, cores};
+use crate::config::{Durability, EngineConfig, StartError, cores, shards_default};
 use crate::counters::Counters;
+use crate::disk::{Disk, FileDisk};
+use crate::feed::{Feed, JournalStatus};
 use crate::inbox::Shut;
+use crate::journal::file::FileJournal;
 use crate::journal::{Journal, MemoryJournal};
+use crate::keeping::Keeping;
+use crate::opening;
 use crate::outbox::Outbox;
 use crate::run::Run;
 use crate::shard::{Door, Queues, Shard};
 use crate::slot::{ShardIndex, Slot};
+use crate::store::{Recovered, RecoveryProgress, SnapshotError, SnapshotReport, Unwatched};
 use crate::wake::Patience;
 use crossbeam_queue::ArrayQueue;
 use parking_lot::{Condvar, Mutex};
@@ -40,6 +46,11 @@ struct Shared {
     config: EngineConfig,
     epoch: u64,
     doors: Box<[Arc<Door>]>,
+    feeds: Box<[Option<Feed>]>,
+    /// The data directory; `None` without one.
+    keeping: Option<Arc<Keeping>>,
+    /// The thread that makes snapshots.
+    keeper: Mutex<Option<JoinHandle<()>>>,
     /// Runs to be filled again.
     spare: ArrayQueue<Box<Run>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -99,54 +110,140 @@ pub struct StopError {
 }
 
 impl Engine {
-    /// Starts an engine on the machine's clocks, with the journal that the configuration asks for.
+    /// Starts an engine on the machine's clocks and disk. With a journal, what an earlier life left in the data directory
+    /// is recovered first; it is made if it is not there.
     ///
     /// ```
-    /// use stampede_engine::{Durability, Engine, EngineConfig};
+    /// use stampede_engine::{Engine, EngineConfig};
     ///
-    /// let engine = Engine::start(EngineConfig { shards: 2, ..EngineConfig::default() })?;
+    /// let engine = Engine::start(EngineConfig { shards: Some(2), ..EngineConfig::in_memory() })?;
     /// assert_eq!(engine.shard_count(), 2);
-    ///
-    /// let durable = EngineConfig { durability: Durability::Sync, ..EngineConfig::default() };
-    /// let refused = Engine::start(durable).unwrap_err();
-    /// assert!(refused.to_string().contains("file journal"));
     /// # Ok::<(), stampede_engine::StartError>(())
     /// ```
     pub fn start(config: EngineConfig) -> Result<Engine, StartError> {
-        match config.durability {
-            Durability::Memory => {
-                Engine::start_with(config, &SystemTimeSource, |_| Box::new(MemoryJournal::default()))
-            }
-            durability @ (Durability::Sync | Durability::Async) => {
-                Err(StartError::NoFileJournal { durability })
-            }
+        Engine::start_watched(config, &Unwatched)
+    }
+
+    /// Like [`Engine::start`]; `progress` hears how far the recovery has come.
+    pub fn start_watched(
+        config: EngineConfig,
+        progress: &dyn RecoveryProgress,
+    ) -> Result<Engine, StartError> {
+        config.check()?;
+        let source = SystemTimeSource;
+        if config.durability == Durability::Memory {
+            let feed_bytes = usize::try_from(config.journal.feed_bytes).unwrap_or(usize::MAX);
+            let disk: Arc<dyn Disk> = Arc::new(FileDisk);
+            let shards = config.shards.unwrap_or_else(shards_default);
+            let (epoch, hash_key) = (first_epoch(&source), random_key());
+            let parts = ShardIndex::all(shards).map(|shard| {
+                let journal = MemoryJournal::new(shard, epoch, feed_bytes);
+                let log = Arc::clone(journal.log());
+                Part {
+                    machine: Machine::new(Settings { epoch, hash_key }),
+                    journal: Box::new(journal),
+                    feed: Some(Feed::new(log, Arc::clone(&disk))),
+                    not_before: UnixMs::new(epoch),
+                }
+            });
+            return Engine::assemble(config, epoch, &source, parts.collect(), None);
         }
+        let disk: Arc<dyn Disk> = Arc::new(FileDisk);
+        let opened = opening::open(&config, &source, disk, random_key(), progress)?;
+        let mut parts = Vec::with_capacity(opened.shards.len());
+        let mut keeping = Keeping::new(opened.directory, &config);
+        for shard in opened.shards {
+            let log = Arc::clone(&shard.writer.log);
+            keeping.add(Arc::clone(&log), shard.recovered.clone());
+            let index = shard.recovered.shard.get();
+            let begun = FileJournal::spawn(shard.writer);
+            let journal = begun.map_err(|source| StartError::Thread { shard: index, source })?;
+            parts.push(Part {
+                machine: shard.machine,
+                journal: Box::new(journal),
+                feed: Some(Feed::new(log, keeping.disk())),
+                not_before: shard.not_before,
+            });
+        }
+        Engine::assemble(config, opened.epoch, &source, parts, Some(Arc::new(keeping)))
     }
 
     /// Starts an engine on a clock and journals of the caller's. `journal` is called once per shard, in order; the
-    /// configuration's durability is not looked at.
+    /// configuration's durability and directory are not looked at.
     pub fn start_with<S: TimeSource + Clone + 'static>(
         config: EngineConfig,
         source: &S,
         mut journal: impl FnMut(ShardIndex) -> Box<dyn Journal>,
     ) -> Result<Engine, StartError> {
         config.check()?;
-        // An epoch is at least 1, even where the wall stands at 1970.
-        let epoch = Clock::start(source.clone(), UnixMs::new(1)).now().get();
-        let settings = Settings { epoch, hash_key: random_key() };
-        let engine = Engine { shared: Arc::new(Shared::new(config, epoch)) };
-        for door in &engine.shared.doors {
+        let epoch = first_epoch(source);
+        let hash_key = random_key();
+        let parts = ShardIndex::all(config.shards.unwrap_or_else(shards_default)).map(|shard| Part {
+            machine: Machine::new(Settings { epoch, hash_key }),
+            journal: journal(shard),
+            feed: None,
+            not_before: UnixMs::new(epoch),
+        });
+        Engine::assemble(config, epoch, source, parts.collect(), None)
+    }
+
+    fn assemble<S: TimeSource + Clone + 'static>(
+        config: EngineConfig,
+        epoch: u64,
+        source: &S,
+        parts: Vec<Part>,
+        keeping: Option<Arc<Keeping>>,
+    ) -> Result<Engine, StartError> {
+        let shards = parts.len() as u16;
+        let feeds = parts.iter().map(|part| part.feed.clone()).collect();
+        let engine = Engine { shared: Arc::new(Shared::new(config, shards, epoch, feeds, keeping.clone())) };
+        for (door, part) in engine.shared.doors.iter().zip(parts) {
             let shard = Shard {
                 door: Arc::clone(door),
-                machine: Machine::new(settings),
-                journal: journal(door.index),
-                clock: Clock::start(source.clone(), UnixMs::new(epoch)),
-                patience: Patience::of(cores(), config.shards),
+                machine: part.machine,
+                journal: part.journal,
+                clock: Clock::start(source.clone(), part.not_before),
+                patience: Patience::of(cores(), shards),
                 queues: Queues::default(),
+                is_caught_up: false,
             };
             engine.shared.spawn(shard)?;
         }
+        if let Some(keeping) = keeping {
+            let thread = Keeping::spawn(keeping);
+            let thread = thread.map_err(|source| StartError::Thread { shard: 0, source })?;
+            *engine.shared.keeper.lock() = Some(thread);
+        }
         Ok(engine)
+    }
+
+    /// The feed of a shard; `None` for an index of another engine, or with a journal of the caller's.
+    pub fn feed(&self, shard: ShardIndex) -> Option<Feed> {
+        self.shared.feeds.get(usize::from(shard.get()))?.clone()
+    }
+
+    /// What the start found in the data directory, shard by shard; nothing in memory mode.
+    pub fn recovered(&self) -> Vec<Recovered> {
+        self.shared.keeping.as_ref().map(|keeping| keeping.recovered()).unwrap_or_default()
+    }
+
+    /// How a shard's journal stands; `None` where it has none of the engine's own.
+    pub fn journal(&self, shard: ShardIndex) -> Option<JournalStatus> {
+        let feed = self.feed(shard)?;
+        let mut status = feed.status();
+        if let Some(keeping) = &self.shared.keeping {
+            keeping.complete(shard, &mut status);
+        }
+        Some(status)
+    }
+
+    /// Makes a snapshot of a shard as it is durable now, and lets go of what it makes needless. Blocks until that is
+    /// done; the shard goes on meanwhile.
+    ///
+    /// # Cost
+    /// A second copy of the shard's state while it runs.
+    pub fn snapshot(&self, shard: ShardIndex) -> Result<SnapshotReport, SnapshotError> {
+        self.shared.keeping.as_ref().ok_or(SnapshotError::Memory)?.snapshot(shard)
     }
 
     /// Queues a run for a shard; it comes back through `outbox`.
@@ -156,27 +253,9 @@ impl Engine {
     ///
     /// # Cost
     /// No lock, no allocation, no system call unless the shard sleeps.
-    pub fn submit(&self, shard: ShardIndex, mut run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Rejected> {
-        let Some(door) = self.shared.doors.get(usize::from(shard.get())) else {
-            return Err(Rejected { run, reason: Reject::NoShard });
-        };
-        if !outbox.enter() {
-            return Err(Rejected { run, reason: Reject::NoRoom });
-        }
-        let requests = run.len() as u64;
-        run.address(shard, Arc::clone(outbox));
-        door.inbox.push(run).map_err(|(mut run, shut)| {
-            run.take_address();
-            outbox.leave();
-            let reason = match shut {
-                Shut::Full => Reject::Busy,
-                Shut::Closed => Reject::Stopping,
-            };
-            if reason == Reject::Busy {
-                door.counters.add_busy(requests);
-            }
-            Rejected { run, reason }
-        })
+    pub fn submit(&self, shard: ShardIndex, run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Rejected> {
+        let door = self.shared.doors.get(usize::from(shard.get()));
+        submit_to(door.map(Arc::as_ref), shard, run, outbox)
     }
 
     /// The shard that an offer's or pool's id belongs to.
@@ -186,7 +265,7 @@ impl Engine {
 
     /// How many shards there are.
     pub fn shard_count(&self) -> u16 {
-        self.shared.config.shards
+        self.shared.doors.len() as u16
     }
 
     /// Every shard, in order.
@@ -247,15 +326,51 @@ impl Engine {
     }
 }
 
+/// Queues a run behind a shard's door, or hands it back.
+pub(crate) fn submit_to(
+    door: Option<&Door>,
+    shard: ShardIndex,
+    mut run: Box<Run>,
+    outbox: &Arc<Outbox>,
+) -> Result<(), Rejected> {
+    let Some(door) = door else { return Err(Rejected { run, reason: Reject::NoShard }) };
+    if !outbox.enter() {
+        return Err(Rejected { run, reason: Reject::NoRoom });
+    }
+    let requests = run.len() as u64;
+    run.address(shard, Arc::clone(outbox));
+    door.inbox.push(run).map_err(|(mut run, shut)| {
+        run.take_address();
+        outbox.leave();
+        let reason = match shut {
+            Shut::Full => Reject::Busy,
+            Shut::Closed => Reject::Stopping,
+        };
+        if reason == Reject::Busy {
+            door.counters.add_busy(requests);
+        }
+        Rejected { run, reason }
+    })
+}
+
 impl Shared {
-    fn new(config: EngineConfig, epoch: u64) -> Self {
-        let doors = ShardIndex::all(config.shards)
+    fn new(
+        config: EngineConfig,
+        shards: u16,
+        epoch: u64,
+        feeds: Box<[Option<Feed>]>,
+        keeping: Option<Arc<Keeping>>,
+    ) -> Self {
+        let doors = ShardIndex::all(shards)
             .map(|index| Arc::new(Door::new(index, config.inbox_requests_max)))
             .collect();
         Shared {
             config,
             epoch,
             doors,
+            feeds,
+            keeping,
+            keeper: Mutex::default(),
             spare: ArrayQueue::new(SPARE_RUNS_MAX),
             threads: Mutex::default(),
             running: Arc::default(),
@@ -282,6 +397,19 @@ impl Shared {
                 tracing::error!("a shard's thread ended in a panic outside its loop");
             }
         }
+        self.end_keeping();
+    }
+
+    /// Ends the thread that makes snapshots, after the one that it is making.
+    fn end_keeping(&self) {
+        if let Some(keeping) = &self.keeping {
+            keeping.end();
+        }
+        if let Some(thread) = self.keeper.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that makes snapshots ended in a panic");
+        }
     }
 }
 
@@ -299,7 +427,24 @@ impl Drop for Shared {
         for door in &self.doors {
             door.inbox.close();
         }
+        if let Some(keeping) = &self.keeping {
+            keeping.end();
+        }
     }
+}
+
+/// What one shard begins with.
+struct Part {
+    machine: Machine,
+    journal: Box<dyn Journal>,
+    feed: Option<Feed>,
+    /// The time of its last event: the clock does not start before it.
+    not_before: UnixMs,
+}
+
+/// An epoch is at least 1, even where the wall stands at 1970.
+fn first_epoch<S: TimeSource + Clone>(source: &S) -> u64 {
+    Clock::start(source.clone(), UnixMs::new(1)).now().get()
 }
 
 /// A key that no buyer can guess: the standard library's hashers are keyed by the system at random.

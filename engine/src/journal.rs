@@ -1,13 +1,28 @@
 //! Where a shard's events go, and up to which event they are durable.
 //!
 //! The shard drives a [`Journal`] from its one thread: it records each event as it takes effect, commits at the end of
-//! each batch, and releases answers up to the watermark. What lies behind is the journal's own: [`MemoryJournal`] keeps
-//! nothing; a file journal encodes into a buffer while a thread of its own writes and syncs the one before, says
-//! through [`Journal::has_room`] when both are full, and rings the [`Wake`] when the watermark moves; a replicated one
-//! puts an epoch and the hash of the batch before in front of each batch. None of that changes the shard.
+//! each turn, and releases answers up to the watermark. [`MemoryJournal`] keeps the last events in memory, for the feed
+//! alone. The journal on disk (`file.rs`) hands what was committed to a writer with a thread of its own, which writes
+//! and syncs one batch while the next fills, and rings the [`Wake`] when the watermark moves. A replicated journal would
+//! do the same with a network in between. None of that changes the shard.
 //!
 //! Called by the shard alone. Invariants that an implementation keeps: the watermark never goes back, and never passes
 //! an event that a crash could lose; after an error nothing more becomes durable.
+
+pub(crate) mod batch;
+pub(crate) mod chain;
+mod config;
+pub(crate) mod file;
+pub(crate) mod handoff;
+pub(crate) mod log;
+pub(crate) mod maker;
+mod memory;
+pub(crate) mod segment;
+pub(crate) mod writer;
+
+pub use chain::Misfit;
+pub use config::{JournalConfig, OutOfRange, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+pub use memory::MemoryJournal;
 
 use crate::wake::Wake;
 use stampede_core::{Entry, Record, Seq};
@@ -37,41 +52,30 @@ pub trait Journal: Send {
     /// Takes one event, in order, right after it took effect. It lives only for the call.
     fn record(&mut self, entry: &Entry<'_>);
 
-    /// Ends a batch: the events recorded since the last commit become durable together, or not at all. Does not wait
+    /// Ends a turn: the events recorded since the last commit become durable together, or not at all. Does not wait
     /// for that.
     fn commit(&mut self) -> Result<(), JournalError>;
 
-    /// The last event that is durable; seq 0 before the first.
+    /// The last event that answers may speak of; seq 0 before the first.
     fn durable(&self) -> Result<Seq, JournalError>;
 
-    /// Whether another batch may be recorded. While it says no the shard decides nothing, and its inbox fills.
+    /// Whether more may be recorded. While it says no the shard decides nothing, and its inbox fills.
     fn has_room(&self) -> bool {
         true
     }
-}
 
-/// Keeps nothing: an event counts as durable once it took effect, and is lost with the process. For tests,
-/// rehearsals, and sales that may be.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MemoryJournal {
-    last: Seq,
-}
-
-impl Journal for MemoryJournal {
-    fn record(&mut self, entry: &Entry<'_>) {
-        self.last = entry.stamp.id.seq;
+    /// The free bytes, where they are too few to keep another event: then nothing may be decided that changes anything,
+    /// until it says `None` again and rings.
+    fn full(&self) -> Option<u64> {
+        None
     }
 
-    fn commit(&mut self) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    fn durable(&self) -> Result<Seq, JournalError> {
-        Ok(self.last)
-    }
+    /// Ends in order: what was committed is durable when it returns, unless the journal has failed. Nothing is recorded
+    /// afterwards.
+    fn close(&mut self) {}
 }
 
-/// Passes a batch's events on to the journal and counts them.
+/// Passes a turn's events on to the journal and counts them.
 pub(crate) struct Recorder<'a> {
     pub(crate) journal: &'a mut dyn Journal,
     pub(crate) count: u64,

@@ -4,7 +4,7 @@
 //! use stampede_engine::core::{Money, Offer, Request, Text};
 //! use stampede_engine::{Engine, EngineConfig};
 //!
-//! let engine = Engine::start(EngineConfig::default())?;
+//! let engine = Engine::start(EngineConfig::in_memory())?;
 //! let mut client = engine.client();
 //! let offer = Text::id(b"sku")?;
 //! let definition = Box::new(Offer::with_stock(Money::cash(1990), 100));
@@ -20,7 +20,7 @@
 //! ```
 //! # use stampede_engine::core::{Request, Text};
 //! # use stampede_engine::{Engine, EngineConfig, Outbox};
-//! # let engine = Engine::start(EngineConfig::default())?;
+//! # let engine = Engine::start(EngineConfig::in_memory())?;
 //! let outbox = Outbox::new(16);
 //! let offer = Text::id(b"sku")?;
 //! let mut run = engine.run();
@@ -40,7 +40,8 @@
 //! hands the events to the [`Journal`]) → [`Outbox`].
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `slot, clock, wake, counters` → `outbox + run` → `config, inbox, journal` → `shard` → `engine + client`.
+//! `slot, clock, wake, counters, disk, panics` → `journal` → `outbox + run` → `inbox, store, feed` → `shard, config` →
+//! `opening, keeping` → `engine + client, stepped`.
 
 pub use stampede_core as core;
 
@@ -48,24 +49,39 @@ mod client;
 mod clock;
 mod config;
 mod counters;
+pub mod disk;
 mod engine;
+mod feed;
 mod inbox;
 mod journal;
+mod keeping;
+mod opening;
 mod outbox;
+mod panics;
 mod run;
 mod shard;
 mod slot;
+pub mod stepped;
+mod store;
 mod wake;
 
 pub use client::{CallError, Client, Reply};
 pub use clock::{Clock, SLEW_PPM, SystemTimeSource, TimeSource};
 pub use config::{
     Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, SHARDS_MAX, StartError,
+    shards_default,
 };
 pub use counters::Counters;
 pub use engine::{Engine, Reject, Rejected, StopError};
-pub use journal::{Journal, JournalError, MemoryJournal};
+pub use feed::{Feed, FeedBounds, FeedError, FeedFrom, FeedPage, JournalStatus};
+pub use journal::{
+    Journal, JournalConfig, JournalError, MemoryJournal, Misfit, OutOfRange, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN,
+};
 pub use outbox::Outbox;
 pub use run::{Outcome, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
 pub use slot::{SLOT_COUNT, ShardIndex, Slot};
+pub use store::{
+    Cut, Damage, Recovered, RecoveryProgress, SnapshotError, SnapshotReport, StoreError, Unwatched,
+};
 pub use wake::Wake;

@@ -11,7 +11,7 @@
 
 use crate::outbox::Outbox;
 use crate::slot::ShardIndex;
-use stampede_core::{Answer, LIST_MAX, Machine, Record, Request, Text, UnixMs};
+use stampede_core::{Answer, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs};
 use std::sync::Arc;
 
 /// The most requests of one run: well above a usual pipeline, and about 30 µs of a shard's time, so that runs of
@@ -189,6 +189,16 @@ impl Run {
         for request in &self.requests {
             let request = request.clone().map(|span| span.text(&self.asked));
             let answer = machine.handle(&request, now, record);
+            self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
+        }
+    }
+
+    /// Answers what can be answered without changing anything, and refuses the rest for want of space.
+    pub(crate) fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
+        for request in &self.requests {
+            let request = request.clone().map(|span| span.text(&self.asked));
+            let answer = machine.look(&request, now);
+            let answer = answer.unwrap_or(Answer::Misuse(Misuse::DiskFull { free_bytes }));
             self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
         }
     }

@@ -16,11 +16,11 @@ use crate::counters::LiveCounters;
 use crate::inbox::Inbox;
 use crate::journal::{Journal, JournalError, Recorder};
 use crate::outbox::Outbox;
+use crate::panics::panic_message;
 use crate::run::{Outcome, Run};
 use crate::slot::ShardIndex;
 use crate::wake::{Patience, Wake};
 use stampede_core::{Machine, Seq, Swept, UnixMs};
-use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Door {
 
 /// Why a shard stopped before its time.
 #[derive(Debug, thiserror::Error)]
-enum Stopped {
+pub(crate) enum Stopped {
     #[error("its journal failed: {0}")]
     Journal(#[from] JournalError),
     #[error("it was told to stop before everything was decided")]
@@ -94,6 +94,17 @@ pub(crate) struct Shard<S> {
     pub(crate) clock: Clock<S>,
     pub(crate) patience: Patience,
     pub(crate) queues: Queues,
+    /// Whether everything that was due when the shard started is settled.
+    pub(crate) is_caught_up: bool,
+}
+
+/// How a round went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// Something was done; there may be more.
+    On,
+    /// There was nothing to do while the watermark stood here.
+    Idle { durable: Seq },
 }
 
 /// The runs that a shard has and has not answered yet. They outlive a panic.
@@ -119,27 +130,51 @@ impl<S: TimeSource> Shard<S> {
             Ok(Err(stopped)) => stopped,
             Err(panic) => Stopped::Panicked(panic_message(panic.as_ref())),
         };
-        tracing::error!(shard = %self.door.index, %stopped, "the shard is down; it answers SHARDDOWN from now on");
-        self.door.counters.mark_down();
+        self.go_down(&stopped);
         self.answer_down();
     }
 
-    /// Decides and answers until the inbox is closed and everything is answered.
+    /// Says that the shard has stopped for good.
+    pub(crate) fn go_down(&self, stopped: &Stopped) {
+        tracing::error!(shard = %self.door.index, %stopped, "the shard is down; it answers SHARDDOWN from now on");
+        self.door.counters.mark_down();
+    }
+
+    /// Hands back what is here as undecided; says whether there was anything.
+    pub(crate) fn hand_back(&mut self) -> bool {
+        self.queues.fail();
+        self.queues.fill(&self.door.inbox) > 0
+    }
+
+    /// Decides and answers until the inbox is closed and everything is answered; then the journal ends in order.
     fn serve(&mut self) -> Result<(), Stopped> {
-        self.journal.attach(Arc::clone(&self.door.wake));
+        self.attach();
         while !self.door.inbox.is_over() || !self.is_settled()? {
-            if self.door.is_abandoned() {
-                return Err(Stopped::Abandoned);
-            }
-            let before = self.journal.durable()?;
-            let swept = if self.has_room() { self.turn()? } else { Swept::Done };
-            let durable = self.journal.durable()?;
-            self.release(durable);
-            if swept == Swept::Done && self.queues.batch.is_empty() && before == durable {
+            if let Went::Idle { durable } = self.go()? {
                 self.wait(durable)?;
             }
         }
+        self.journal.close();
         Ok(())
+    }
+
+    /// Tells the journal how to wake the shard.
+    pub(crate) fn attach(&mut self) {
+        self.journal.attach(Arc::clone(&self.door.wake));
+    }
+
+    /// Once round: a turn if there is room, and the answers that are due.
+    pub(crate) fn go(&mut self) -> Result<Went, Stopped> {
+        if self.door.is_abandoned() {
+            return Err(Stopped::Abandoned);
+        }
+        let before = self.journal.durable()?;
+        let swept = if self.has_room() { self.turn()? } else { Swept::Done };
+        let durable = self.journal.durable()?;
+        let released = self.release(durable);
+        let is_idle =
+            swept == Swept::Done && released == 0 && self.queues.batch.is_empty() && before == durable;
+        Ok(if is_idle { Went::Idle { durable } } else { Went::On })
     }
 
     /// Whether every event is durable and every decided run released.
@@ -152,12 +187,22 @@ impl<S: TimeSource> Shard<S> {
     }
 
     /// One slice of settling, one batch, one commit.
+    ///
+    /// After a restart, what fell due meanwhile is settled before the first request is decided.
     fn turn(&mut self) -> Result<Swept, JournalError> {
         let now = self.clock.now();
-        let requests = self.queues.fill(&self.door.inbox);
+        if let Some(free_bytes) = self.journal.full() {
+            self.look(now, free_bytes);
+            return Ok(Swept::Done);
+        }
         let mut recorder = Recorder { journal: self.journal.as_mut(), count: 0 };
         let swept = self.machine.sweep(now, SWEEP_EVENTS, &mut recorder);
-        self.queues.decide(&mut self.machine, now, &mut recorder);
+        self.is_caught_up |= swept == Swept::Done;
+        let mut requests = 0;
+        if self.is_caught_up {
+            requests = self.queues.fill(&self.door.inbox);
+            self.queues.decide(&mut self.machine, now, &mut recorder);
+        }
         let events = recorder.count;
         if events > 0 {
             self.door.counters.add_events(events);
@@ -169,11 +214,21 @@ impl<S: TimeSource> Shard<S> {
         Ok(swept)
     }
 
-    fn release(&mut self, durable: Seq) {
+    /// A turn while the disk is full: nothing changes, not even what time would change.
+    fn look(&mut self, now: UnixMs, free_bytes: u64) {
+        let requests = self.queues.fill(&self.door.inbox);
+        self.queues.look(&self.machine, now, free_bytes);
+        if requests > 0 {
+            self.door.counters.add_batch(requests as u64);
+        }
+    }
+
+    fn release(&mut self, durable: Seq) -> usize {
         let answers = self.queues.release(durable);
         if answers > 0 {
             self.door.counters.add_answers(answers as u64);
         }
+        answers
     }
 
     /// Sleeps until there is something to decide, the watermark moves, or something falls due.
@@ -181,12 +236,19 @@ impl<S: TimeSource> Shard<S> {
         let had_room = self.has_room();
         let has_space = self.queues.unreleased_requests < UNRELEASED_REQUESTS;
         let is_settled = self.is_settled()?;
-        let at_most = if had_room { self.until_due() } else { None };
+        let is_full = self.journal.full().is_some();
+        let at_most = match (had_room, is_full) {
+            // What is due waits for space: its deadline is nothing to wake up for.
+            (_, true) => Some(SLEEP_MAX),
+            (true, false) => self.until_due(),
+            (false, false) => None,
+        };
         let (door, journal) = (&self.door, &self.journal);
         door.wake.wait(self.patience, at_most, || {
             let can_decide = if had_room { !door.inbox.is_empty() } else { has_space && journal.has_room() };
             can_decide
                 || !matches!(journal.durable(), Ok(seq) if seq == durable)
+                || journal.full().is_some() != is_full
                 || (is_settled && door.inbox.is_over())
                 || door.is_abandoned()
         });
@@ -203,8 +265,7 @@ impl<S: TimeSource> Shard<S> {
     /// Hands back everything that is here or still comes, in order, until the inbox is closed and empty.
     fn answer_down(&mut self) {
         loop {
-            self.queues.fail();
-            if self.queues.fill(&self.door.inbox) > 0 {
+            if self.hand_back() {
                 continue;
             }
             if self.door.inbox.is_over() {
@@ -233,11 +294,23 @@ impl Queues {
     fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
         while let Some(run) = self.batch.front_mut() {
             run.decide(machine, now, recorder);
-            let seen = machine.last_event().seq;
-            if let Some(run) = self.batch.pop_front() {
-                self.unreleased_requests += run.len();
-                self.unreleased.push_back((seen, run));
-            }
+            self.await_release(machine.last_event().seq);
+        }
+    }
+
+    /// Answers the batch without changing anything.
+    fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
+        while let Some(run) = self.batch.front_mut() {
+            run.look(machine, now, free_bytes);
+            self.await_release(machine.last_event().seq);
+        }
+    }
+
+    /// Moves the first run of the batch behind what waits for the journal.
+    fn await_release(&mut self, seen: Seq) {
+        if let Some(run) = self.batch.pop_front() {
+            self.unreleased_requests += run.len();
+            self.unreleased.push_back((seen, run));
         }
     }
 
@@ -281,16 +354,5 @@ impl Queues {
         for outbox in self.to_wake.drain(..) {
             outbox.wake();
         }
-    }
-}
-
-/// What a panic said.
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "without a message".to_owned()
     }
 }

@@ -43,8 +43,8 @@ fn buy(engine: &Engine, outbox: &Arc<Outbox>, ids: &[String]) -> usize {
 
 #[test]
 fn an_intent_on_its_way_through_the_engine_allocates_nothing() {
-    let engine =
-        Engine::start(EngineConfig { shards: 1, ..EngineConfig::default() }).expect("the defaults work");
+    let engine = Engine::start(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() })
+        .expect("the defaults work");
     let outbox = Outbox::new(1);
     let requests = RUNS * RUN_REQUESTS_MAX;
     let stock = requests as u64 * 3 / 2;

@@ -5,7 +5,7 @@
 
 use crate::field_error::{self, FieldError, Table};
 use serde::Deserialize;
-use stampede_engine::{EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, RUN_REQUESTS_MAX};
+use stampede_engine::{INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, RUN_REQUESTS_MAX, shards_default};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
@@ -408,7 +408,7 @@ fn durability(value: Option<&str>) -> Result<Durability, FieldError> {
 }
 
 fn shards(value: Option<u64>) -> Result<u16, FieldError> {
-    match value.unwrap_or_else(|| u64::from(EngineConfig::default().shards)) {
+    match value.unwrap_or_else(|| u64::from(shards_default())) {
         count @ 1..=256 => Ok(count as u16),
         other => Err(FieldError::expected("shards", "1 to 256", Some(&other.to_string()))),
     }

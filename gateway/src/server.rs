@@ -45,9 +45,10 @@ impl Server {
     )]
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let engine = Engine::start(EngineConfig {
-            shards: config.shards,
+            shards: Some(config.shards),
             inbox_requests_max: config.limits.inbox,
             durability: durability(config.durability),
+            ..EngineConfig::default()
         })?;
         Self::start_with(&config, engine)
     }

@@ -274,6 +274,13 @@ impl Machine {
         self.state.event_id(self.state.seq)
     }
 
+    /// Events from here on belong to another epoch, above all before.
+    pub fn begin_epoch(&mut self, epoch: u64) {
+        let last = self.last_event().epoch;
+        assert!(epoch > last, "I7: epoch {epoch} does not follow {last}");
+        self.epoch = epoch;
+    }
+
     /// Where each epoch begins that has an event, oldest first.
     pub fn epochs(&self) -> &[EventId] {
         self.state.epochs()

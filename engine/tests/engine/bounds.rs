@@ -3,7 +3,7 @@
 use crate::support::{TestJournal, audit, put, start, start_with_journal, text, within_a_minute};
 use stampede_engine::core::{Money, Offer, Request, Text};
 use stampede_engine::{
-    CallError, Durability, Engine, EngineConfig, Outbox, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX,
+    CallError, Engine, EngineConfig, JournalConfig, Outbox, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX,
     Reject, Rejected, Run, RunFull, SHARDS_MAX, StartError,
 };
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn submit(engine: &Engine, run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Re
 fn a_full_inbox_hands_the_run_back_whole_and_what_was_taken_is_answered() {
     within_a_minute(|| {
         let journal = TestJournal::default();
-        let config = EngineConfig { shards: 1, inbox_requests_max: INBOX, ..EngineConfig::default() };
+        let config = EngineConfig { shards: Some(1), inbox_requests_max: INBOX, ..EngineConfig::in_memory() };
         let engine = start_with_journal(config, &journal);
         let shard = engine.shard_of(text("sku"));
         put(&mut engine.client(), "sku", 1_000_000);
@@ -141,18 +141,24 @@ fn a_definition_travels_as_it_was_put() {
 #[test]
 fn a_configuration_out_of_range_is_refused_with_the_field_and_the_range() {
     let refused = |config| Engine::start(config).expect_err("it is out of range").to_string();
-    let default = EngineConfig::default();
+    let config = EngineConfig::in_memory;
     for shards in [0, SHARDS_MAX + 1] {
-        let message = refused(EngineConfig { shards, ..default });
+        let message = refused(EngineConfig { shards: Some(shards), ..config() });
         assert_eq!(message, format!("shards: 1 to 256 is expected, not {shards}"));
     }
-    let message = refused(EngineConfig { inbox_requests_max: 1, ..default });
+    let message = refused(EngineConfig { inbox_requests_max: 1, ..config() });
     assert_eq!(message, "inbox_requests_max: 256 to 16777216 is expected, not 1");
-    for durability in [Durability::Sync, Durability::Async] {
-        let error =
-            Engine::start(EngineConfig { durability, ..default }).expect_err("there is no file journal");
-        assert!(matches!(error, StartError::NoFileJournal { durability: named } if named == durability));
-        assert!(error.to_string().starts_with(&format!("durability: {}", durability.name())), "{error}");
+    let rows = [
+        (
+            JournalConfig { segment_bytes: 4_096, ..JournalConfig::DEFAULT },
+            "segment_bytes: 64 KiB to 4 GiB is",
+        ),
+        (JournalConfig { async_sync_ms: 0, ..JournalConfig::DEFAULT }, "async_sync_ms: 1 to 60,000 is"),
+        (JournalConfig { snapshots: 0, ..JournalConfig::DEFAULT }, "snapshots: at least 1 is"),
+    ];
+    for (journal, expected) in rows {
+        let message = refused(EngineConfig { journal, ..config() });
+        assert_eq!(message, format!("journal.{expected} expected"));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Two shards with an offer each; shard 0 has the journal.
 fn two_shards(journal: &TestJournal) -> (Engine, [String; 2]) {
-    let engine = start_with_journal(EngineConfig { shards: 2, ..EngineConfig::default() }, journal);
+    let engine = start_with_journal(EngineConfig { shards: Some(2), ..EngineConfig::in_memory() }, journal);
     let offers = [offer_on(&engine, 0), offer_on(&engine, 1)];
     for offer in &offers {
         put(&mut engine.client(), offer, 1_000);

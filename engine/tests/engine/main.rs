@@ -5,7 +5,7 @@ mod bounds;
 mod clock;
 mod deadlines;
 mod down;
-mod layers;
+mod durable;
 mod order;
 mod race;
 mod replay;

@@ -61,7 +61,7 @@ fn replaying_the_events_of_each_shard_gives_the_digest_of_the_live_one() {
     within_a_minute(|| {
         let time = FakeTime::new();
         let followers = [Follower::new(), Follower::new()];
-        let config = EngineConfig { shards: 2, ..EngineConfig::default() };
+        let config = EngineConfig { shards: Some(2), ..EngineConfig::in_memory() };
         let engine =
             Engine::start_with(config, &time, |shard| Box::new(followers[usize::from(shard.get())].clone()));
         let engine = engine.expect("the configuration is valid");

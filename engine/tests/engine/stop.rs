@@ -71,7 +71,8 @@ fn what_was_submitted_is_answered_and_what_comes_later_is_refused() {
 fn what_a_journal_holds_up_beyond_the_deadline_comes_back_as_down() {
     within_a_minute(|| {
         let journal = TestJournal::default();
-        let engine = start_with_journal(EngineConfig { shards: 1, ..EngineConfig::default() }, &journal);
+        let engine =
+            start_with_journal(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() }, &journal);
         put(&mut engine.client(), "sku", 10);
         journal.hold();
         let outbox = Outbox::new(1);

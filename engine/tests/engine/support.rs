@@ -172,7 +172,8 @@ impl Journal for TestJournal {
 
 /// An engine in memory with so many shards.
 pub(crate) fn start(shards: u16) -> Engine {
-    Engine::start(EngineConfig { shards, ..EngineConfig::default() }).expect("the configuration is valid")
+    Engine::start(EngineConfig { shards: Some(shards), ..EngineConfig::in_memory() })
+        .expect("the configuration is valid")
 }
 
 /// An engine whose shard 0 has the test's journal and the others a plain one.
@@ -189,7 +190,7 @@ pub(crate) fn text(id: &str) -> Text<'_> {
 
 /// An engine with one shard, its journal and its time in the test's hands.
 pub(crate) fn start_steered(time: &FakeTime, journal: &TestJournal) -> Engine {
-    let config = EngineConfig { shards: 1, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(1), ..EngineConfig::in_memory() };
     Engine::start_with(config, time, |_| Box::new(journal.clone())).expect("the configuration is valid")
 }
 

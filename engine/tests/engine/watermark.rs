@@ -23,7 +23,8 @@ fn decided(engine: &Engine, count: u64) {
 fn decisions_refusals_and_reads_wait_for_the_events_that_they_saw() {
     within_a_minute(|| {
         let journal = TestJournal::default();
-        let engine = start_with_journal(EngineConfig { shards: 1, ..EngineConfig::default() }, &journal);
+        let engine =
+            start_with_journal(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() }, &journal);
         put(&mut engine.client(), "sku", 1);
         let shard = engine.shard_of(text("sku"));
         let before = audit(&mut engine.client(), shard).event.seq;
@@ -52,7 +53,8 @@ fn decisions_refusals_and_reads_wait_for_the_events_that_they_saw() {
 fn a_journal_without_room_holds_the_next_batch_and_goes_on_when_it_has_room() {
     within_a_minute(|| {
         let journal = TestJournal::default();
-        let engine = start_with_journal(EngineConfig { shards: 1, ..EngineConfig::default() }, &journal);
+        let engine =
+            start_with_journal(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() }, &journal);
         put(&mut engine.client(), "sku", 1_000);
         let shard = engine.shard_of(text("sku"));
         for round in 0..200_u32 {

@@ -104,7 +104,7 @@ impl Journal for FailsAtThird {
 
 #[test]
 fn a_stopped_shard_answers_sharddown_and_the_others_go_on() {
-    let config = EngineConfig { shards: 2, ..EngineConfig::default() };
+    let config = EngineConfig { shards: Some(2), ..EngineConfig::in_memory() };
     let engine = Engine::start_with(config, &SystemTimeSource, |shard| -> Box<dyn Journal> {
         if shard.get() == 0 { Box::new(FailsAtThird::default()) } else { Box::new(MemoryJournal::default()) }
     })

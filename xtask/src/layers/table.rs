@@ -59,12 +59,22 @@ const ENGINE: Crate = Crate {
     folder: "engine",
     uses: &[Use { package: "stampede-core", only_from: &[] }],
     layers: &[
-        Layer { about: "starts shards, takes runs; the blocking way in", modules: &["engine", "client"] },
+        Layer {
+            about: "starts shards, takes runs; the blocking way in; the same without threads",
+            modules: &["engine", "client", "stepped"],
+        },
+        Layer { about: "opens and keeps the data directory", modules: &["opening", "keeping"] },
         Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
-        Layer { about: "the bounded way to a shard", modules: &["inbox"] },
+        Layer {
+            about: "the bounded way to a shard; directory, recovery, snapshots; the feed",
+            modules: &["inbox", "store", "feed"],
+        },
         Layer { about: "requests out, answers back", modules: &["run", "outbox"] },
         Layer { about: "where events are kept", modules: &["journal"] },
-        Layer { about: "time, waking, slots, counters", modules: &["clock", "wake", "slot", "counters"] },
+        Layer {
+            about: "disk, time, waking, slots, counters, words of a panic",
+            modules: &["disk", "clock", "wake", "slot", "counters", "panics"],
+        },
     ],
 };
 

@@ -1,0 +1,118 @@
+//! The journal on disk, as its shard sees it: encodes events, hands them to the writer, asks for the watermark.
+
+use super::handoff::{Filling, Handoff};
+use super::log::Log;
+use super::maker::Maker;
+use super::writer::Writer;
+use super::{Journal, JournalError};
+use crate::wake::Wake;
+use parking_lot::Mutex;
+use stampede_core::{Entry, Seq, UnixMs, encode};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// A shard's journal on disk.
+pub(crate) struct FileJournal {
+    log: Arc<Log>,
+    handoff: Arc<Handoff>,
+    maker: Arc<Maker>,
+    wake: Arc<Mutex<Option<Arc<Wake>>>>,
+    turn: Filling,
+    /// The time of the last event.
+    base: UnixMs,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for FileJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileJournal").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+impl FileJournal {
+    /// The shard's side of a journal whose writer is driven by somebody else.
+    pub(crate) fn new(writer: &Writer) -> Self {
+        FileJournal {
+            log: Arc::clone(&writer.log),
+            handoff: Arc::clone(&writer.handoff),
+            maker: Arc::clone(&writer.maker),
+            wake: Arc::clone(&writer.wake),
+            turn: Filling::new(),
+            base: writer.base,
+            threads: Vec::new(),
+        }
+    }
+
+    /// A journal whose writer has a thread, and a second one that makes segments.
+    pub(crate) fn spawn(mut writer: Writer) -> io::Result<Self> {
+        writer.makes_segments = false;
+        let mut journal = FileJournal::new(&writer);
+        let name = format!("journal-{}", writer.chain.shard);
+        let maker = Arc::clone(&writer.maker);
+        journal.threads.push(thread::Builder::new().name(name).spawn(move || writer.run())?);
+        let name = format!("segments-{}", journal.log.shard);
+        journal.threads.push(thread::Builder::new().name(name).spawn(move || maker.run())?);
+        Ok(journal)
+    }
+}
+
+impl Journal for FileJournal {
+    fn attach(&mut self, wake: Arc<Wake>) {
+        *self.wake.lock() = Some(Arc::clone(&wake));
+        *self.maker.on_space.lock() = Some(wake);
+    }
+
+    fn record(&mut self, entry: &Entry<'_>) {
+        if self.turn.count == 0 {
+            self.turn.base = self.base;
+        }
+        encode(entry, self.base, &mut self.turn.bytes);
+        self.base = entry.stamp.at;
+        self.turn.count += 1;
+        self.turn.last = entry.stamp.id.seq;
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        if self.turn.count > 0 {
+            self.handoff.put(&mut self.turn);
+        }
+        self.durable().map(|_| ())
+    }
+
+    fn durable(&self) -> Result<Seq, JournalError> {
+        match self.log.failure() {
+            None => Ok(self.log.answerable()),
+            Some(reason) => Err(JournalError::Failed { reason: reason.to_owned() }),
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.handoff.has_room()
+    }
+
+    fn full(&self) -> Option<u64> {
+        self.log.full()
+    }
+
+    fn close(&mut self) {
+        self.handoff.close();
+        self.maker.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(shard = %self.log.shard, "a thread of the journal ended in a panic");
+            }
+        }
+        self.log.ring();
+    }
+}
+
+impl Drop for FileJournal {
+    /// Without an orderly close nothing is sealed; the threads still end.
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.close();
+        }
+    }
+}

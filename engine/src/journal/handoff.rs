@@ -1,0 +1,128 @@
+//! The way of events from the shard to the writer: one batch fills while the one before is written and synced.
+//!
+//! The shard lays each turn's events in; the writer takes everything that is there whenever it is free, without waiting
+//! for more. So batches are as large as the disk is slow. A turn's events always come to lie in one batch. Bounded by
+//! [`READY_BYTES_MAX`]: the shard asks [`Handoff::has_room`] before it decides.
+
+use super::batch::HEADER_BYTES;
+use parking_lot::{Condvar, Mutex};
+use stampede_core::{Seq, UnixMs};
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// While so many bytes wait for the writer, nothing more is decided: about a tenth of a second of a busy shard.
+pub(crate) const READY_BYTES_MAX: usize = 8 << 20;
+/// What a buffer keeps of its memory after a batch.
+const KEPT_BYTES: usize = 2 * READY_BYTES_MAX;
+
+/// Events on their way into one batch, behind the place of its header.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    /// The place of the header, then the events.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) count: u32,
+    /// The last event.
+    pub(crate) last: Seq,
+    /// The time of the event before the first one.
+    pub(crate) base: UnixMs,
+}
+
+impl Filling {
+    pub(crate) fn new() -> Self {
+        Filling { bytes: vec![0; HEADER_BYTES], count: 0, last: Seq::default(), base: UnixMs::new(0) }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.truncate(HEADER_BYTES);
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.count = 0;
+    }
+}
+
+/// What stands between a shard and its writer.
+#[derive(Debug)]
+pub(crate) struct Handoff {
+    ready: Mutex<Ready>,
+    changed: Condvar,
+    /// Bytes that wait. Relaxed: a bound, not a signal.
+    waiting_bytes: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Ready {
+    filling: Filling,
+    is_closed: bool,
+}
+
+/// What the writer finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Events.
+    Batch,
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, and nothing more will come.
+    Closed,
+}
+
+impl Handoff {
+    pub(crate) fn new() -> Self {
+        let ready = Ready { filling: Filling::new(), is_closed: false };
+        Handoff { ready: Mutex::new(ready), changed: Condvar::new(), waiting_bytes: AtomicUsize::new(0) }
+    }
+
+    /// Lays a turn's events in and leaves `turn` empty.
+    pub(crate) fn put(&self, turn: &mut Filling) {
+        let mut ready = self.ready.lock();
+        if ready.filling.count == 0 {
+            mem::swap(&mut ready.filling, turn);
+        } else {
+            ready.filling.bytes.extend_from_slice(&turn.bytes[HEADER_BYTES..]);
+            ready.filling.count += turn.count;
+            ready.filling.last = turn.last;
+        }
+        self.waiting_bytes.store(ready.filling.bytes.len(), Ordering::Relaxed);
+        drop(ready);
+        self.changed.notify_one();
+        turn.clear();
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) < READY_BYTES_MAX
+    }
+
+    /// Takes what is there; `empty` goes in its place.
+    pub(crate) fn take(&self, empty: &mut Filling) -> Taken {
+        Self::take_from(&mut self.ready.lock(), &self.waiting_bytes, empty)
+    }
+
+    /// Takes what is there, waiting for it at most so long.
+    pub(crate) fn take_within(&self, at_most: Option<Duration>, empty: &mut Filling) -> Taken {
+        let mut ready = self.ready.lock();
+        let is_idle = |ready: &mut Ready| ready.filling.count == 0 && !ready.is_closed;
+        match at_most {
+            None => self.changed.wait_while(&mut ready, is_idle),
+            Some(length) => {
+                self.changed.wait_while_for(&mut ready, is_idle, length);
+            }
+        }
+        Self::take_from(&mut ready, &self.waiting_bytes, empty)
+    }
+
+    fn take_from(ready: &mut Ready, waiting_bytes: &AtomicUsize, empty: &mut Filling) -> Taken {
+        if ready.filling.count == 0 {
+            return if ready.is_closed { Taken::Closed } else { Taken::Nothing };
+        }
+        empty.clear();
+        mem::swap(&mut ready.filling, empty);
+        waiting_bytes.store(0, Ordering::Relaxed);
+        Taken::Batch
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        self.ready.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+}

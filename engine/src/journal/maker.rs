@@ -1,0 +1,156 @@
+//! Makes the next segment ahead of its need: full of zeros and synced, so that writing into it changes no file's length
+//! and a sync has nothing but data to write.
+//!
+//! This is also where space is checked, before anything is decided that would need it: while a made segment waits,
+//! there is room for a segment's worth of events whatever else fills the disk. Called by the writer; on a thread of
+//! its own, or in the writer's turn where there are no threads.
+
+use super::log::Log;
+use super::segment::SPARE_NAME;
+use crate::disk::{Disk, write_full};
+use parking_lot::{Condvar, Mutex};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of zeros written at once: small enough that a sync of the journal does not wait long behind them.
+const CHUNK_BYTES: usize = 1 << 20;
+/// How long a full disk is left alone before it is looked at again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Makes segments for one shard.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) segment_bytes: u64,
+    /// Free bytes below which no segment is made.
+    pub(crate) free_bytes_min: u64,
+    pub(crate) log: Arc<Log>,
+    pub(crate) state: Mutex<Spare>,
+    pub(crate) changed: Condvar,
+    /// What else wants to hear that there is space again.
+    pub(crate) on_space: Mutex<Option<Arc<crate::wake::Wake>>>,
+}
+
+/// Whether the next segment is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spare {
+    /// It has to be made.
+    Wanted,
+    /// It waits under its temporary name.
+    Made,
+    /// Nobody will ask any more.
+    Closed,
+}
+
+impl Maker {
+    /// Makes the next segment, unless there is too little space; the log then says how much.
+    pub(crate) fn make(&self) -> io::Result<bool> {
+        let free = self.disk.free_bytes(&self.dir)?;
+        if free < self.segment_bytes.saturating_add(self.free_bytes_min) {
+            self.log.set_full(Some(free));
+            return Ok(false);
+        }
+        match self.make_of(self.segment_bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                self.log.set_full(Some(free));
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        let was_full = self.log.full().is_some();
+        self.log.set_full(None);
+        if was_full && let Some(wake) = &*self.on_space.lock() {
+            wake.wake();
+        }
+        Ok(true)
+    }
+
+    /// Makes a segment of this size under the temporary name, whatever space is left.
+    pub(crate) fn make_of(&self, bytes: u64) -> io::Result<()> {
+        let mut file = self.disk.create(&self.dir.join(SPARE_NAME))?;
+        let zeros = vec![0; CHUNK_BYTES];
+        let mut at = 0;
+        while at < bytes {
+            let count = (bytes - at).min(CHUNK_BYTES as u64);
+            write_full(file.as_mut(), &zeros[..count as usize], at)?;
+            at += count;
+        }
+        file.sync()
+    }
+
+    /// One attempt in the caller's turn, if one is due.
+    pub(crate) fn turn(&self) {
+        if *self.state.lock() == Spare::Wanted {
+            self.attempt();
+        }
+    }
+
+    /// Whether the attempt got further than a full disk.
+    fn attempt(&self) -> bool {
+        match self.make() {
+            Ok(is_made) => {
+                let mut state = self.state.lock();
+                if is_made && *state == Spare::Wanted {
+                    *state = Spare::Made;
+                }
+                self.changed.notify_all();
+                is_made
+            }
+            Err(error) => {
+                self.log
+                    .fail(format!("the next segment in {} could not be made: {error}", self.dir.display()));
+                *self.state.lock() = Spare::Closed;
+                self.changed.notify_all();
+                true
+            }
+        }
+    }
+
+    /// The life of a thread that makes segments when they are wanted.
+    pub(crate) fn run(&self) {
+        loop {
+            let mut state = self.state.lock();
+            while *state == Spare::Made {
+                self.changed.wait(&mut state);
+            }
+            if *state == Spare::Closed {
+                return;
+            }
+            drop(state);
+            if !self.attempt() {
+                let mut state = self.state.lock();
+                if *state == Spare::Wanted {
+                    self.changed.wait_for(&mut state, RETRY_AFTER);
+                }
+            }
+        }
+    }
+
+    /// Asks for the next segment.
+    pub(crate) fn want(&self) {
+        let mut state = self.state.lock();
+        if *state == Spare::Made {
+            *state = Spare::Wanted;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the segment that is being made; says no where none will come soon.
+    pub(crate) fn wait_made(&self) -> bool {
+        let mut state = self.state.lock();
+        while *state == Spare::Wanted && self.log.full().is_none() {
+            self.changed.wait(&mut state);
+        }
+        *state == Spare::Made
+    }
+
+    pub(crate) fn close(&self) {
+        *self.state.lock() = Spare::Closed;
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,284 @@
+//! Writes batches and syncs them: the one place from which events reach the disk.
+//!
+//! One write and one sync are under way at most, so that a crash can damage the last batch alone. After a failed or
+//! short write, or a failed sync, nothing is written again: nobody knows what is on the disk then, and a second sync
+//! may report success over lost data. Driven by a thread, or step by step; called by `file.rs`.
+//!
+//! Keeps I8: a watermark moves only after the sync that covers it has returned.
+
+use super::batch::{BatchHeader, HEADER_BYTES, SegmentHeader};
+use super::chain::Chain;
+use super::handoff::{Filling, Handoff, Taken};
+use super::log::{Counts, Log, Place, Segment};
+use super::maker::Maker;
+use super::segment::{SPARE_NAME, segment_path};
+use crate::clock::TimeSource;
+use crate::disk::{Disk, DiskFile, write_full};
+use crate::wake::Wake;
+use parking_lot::Mutex;
+use stampede_core::{EventId, Seq, UnixMs};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When a written batch is synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SyncPolicy {
+    /// Before its answers leave.
+    EachBatch,
+    /// Its answers leave once it is written; it is synced within this time.
+    Within(Duration),
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something was written or synced.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+    /// Nothing will come any more, and everything is synced.
+    Closed,
+}
+
+/// A write or a sync that failed, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {} failed: {source}", path.display())]
+pub(crate) struct WriteError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The writer of one shard's journal.
+pub(crate) struct Writer {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) log: Arc<Log>,
+    pub(crate) handoff: Arc<Handoff>,
+    pub(crate) maker: Arc<Maker>,
+    pub(crate) policy: SyncPolicy,
+    pub(crate) source: Box<dyn TimeSource>,
+    pub(crate) wake: Arc<Mutex<Option<Arc<Wake>>>>,
+    /// Whether segments are made in this thread's turn.
+    pub(crate) makes_segments: bool,
+    pub(crate) chain: Chain,
+    /// The writer's own epoch.
+    pub(crate) epoch: u64,
+    /// A time that is not behind the next event's.
+    pub(crate) base: UnixMs,
+    pub(crate) current: Option<Current>,
+    /// The batch being written.
+    pub(crate) batch: Filling,
+    /// The last event written.
+    pub(crate) written: Seq,
+    /// When the first unsynced batch was written, by the boot clock.
+    pub(crate) unsynced_since: Option<Duration>,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+pub(crate) struct Current {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Writer {
+    /// Begins the epoch with a batch of no events, synced: from here on no older writer's batch counts.
+    pub(crate) fn open_epoch(&mut self) -> Result<(), WriteError> {
+        self.chain.epoch = self.epoch;
+        self.log.begin_epoch(EventId { epoch: self.epoch, seq: self.chain.next });
+        self.batch.clear();
+        self.write()?;
+        self.sync()?;
+        self.publish();
+        Ok(())
+    }
+
+    /// Writes and syncs what waits, until there is nothing more to come.
+    pub(crate) fn run(mut self) {
+        loop {
+            let at_most = self.until_sync();
+            let taken = self.handoff.take_within(at_most, &mut self.batch);
+            match self.carry_out(taken) {
+                Ok(Step::Closed) => break,
+                Ok(Step::Worked | Step::Idle) => {}
+                Err(error) => {
+                    self.give_up(&error);
+                    break;
+                }
+            }
+        }
+        self.ring();
+    }
+
+    /// Does what there is to do now, without waiting.
+    pub(crate) fn step(&mut self) -> Step {
+        if self.log.failure().is_some() {
+            return Step::Closed;
+        }
+        if self.makes_segments {
+            self.maker.turn();
+        }
+        let taken = self.handoff.take(&mut self.batch);
+        let step = self.carry_out(taken).unwrap_or_else(|error| {
+            self.give_up(&error);
+            Step::Closed
+        });
+        self.ring();
+        step
+    }
+
+    fn carry_out(&mut self, taken: Taken) -> Result<Step, WriteError> {
+        match taken {
+            Taken::Batch => {
+                self.write()?;
+                if self.policy == SyncPolicy::EachBatch || self.until_sync() == Some(Duration::ZERO) {
+                    self.sync()?;
+                }
+                self.publish();
+                Ok(Step::Worked)
+            }
+            Taken::Nothing if self.until_sync() == Some(Duration::ZERO) => {
+                self.sync()?;
+                self.publish();
+                Ok(Step::Worked)
+            }
+            Taken::Nothing => Ok(Step::Idle),
+            Taken::Closed => {
+                self.seal()?;
+                Ok(Step::Closed)
+            }
+        }
+    }
+
+    /// Ends the epoch in order: everything synced, and a batch that says so.
+    fn seal(&mut self) -> Result<(), WriteError> {
+        self.sync()?;
+        self.publish();
+        self.batch.clear();
+        self.write()?;
+        self.sync()
+    }
+
+    /// How long the oldest unsynced batch may still wait; `None` when there is none.
+    fn until_sync(&self) -> Option<Duration> {
+        let SyncPolicy::Within(length) = self.policy else { return None };
+        let since = self.unsynced_since?;
+        Some((since + length).saturating_sub(self.source.boot()))
+    }
+
+    /// One write for the whole batch.
+    fn write(&mut self) -> Result<(), WriteError> {
+        let header = BatchHeader {
+            shard: self.chain.shard,
+            body_bytes: (self.batch.bytes.len() - HEADER_BYTES) as u32,
+            count: self.batch.count,
+            epoch: self.epoch,
+            first: self.chain.next,
+            base: if self.batch.count > 0 { self.batch.base } else { self.base },
+            previous: self.chain.previous,
+            is_after_sync: self.unsynced_since.is_none(),
+        };
+        let hash = header.seal(&mut self.batch.bytes);
+        self.make_room(self.batch.bytes.len() as u64)?;
+        let current = self.current.as_mut().expect("room was made in a segment");
+        let written = write_full(current.file.as_mut(), &self.batch.bytes, current.offset);
+        written.map_err(|source| WriteError { action: "writing", path: current.path.clone(), source })?;
+        current.offset += self.batch.bytes.len() as u64;
+        let linked = self.chain.link(&header, hash);
+        assert!(linked.is_ok(), "I7: the writer's own batch does not link: {linked:?}");
+        if self.batch.count > 0 {
+            assert!(self.batch.last.0 + 1 == header.next().0, "I7: a batch counts its events");
+            self.written = self.batch.last;
+            self.base = self.batch.base;
+        }
+        if self.unsynced_since.is_none() {
+            self.unsynced_since = Some(self.source.boot());
+        }
+        Counts::add(&self.log.counts.batches, 1);
+        Counts::add(&self.log.counts.bytes, self.batch.bytes.len() as u64);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), WriteError> {
+        if self.unsynced_since.take().is_none() {
+            return Ok(());
+        }
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let began = self.source.boot();
+        let synced = current.file.sync();
+        synced.map_err(|source| WriteError { action: "syncing", path: current.path.clone(), source })?;
+        let took = self.source.boot().saturating_sub(began);
+        Counts::add(&self.log.counts.syncs, 1);
+        Counts::add(&self.log.counts.sync_nanos, took.as_nanos() as u64);
+        Ok(())
+    }
+
+    /// Moves the watermarks to where they may stand, and wakes the shard.
+    fn publish(&mut self) {
+        self.log.allow_answers(self.written);
+        if self.unsynced_since.is_none() {
+            self.log.publish(self.written);
+        }
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if let Some(wake) = &*self.wake.lock() {
+            wake.wake();
+        }
+    }
+
+    fn give_up(&mut self, error: &WriteError) {
+        self.log.fail(error.to_string());
+        self.maker.close();
+        self.ring();
+    }
+
+    /// Makes sure that the current segment takes so many bytes more; begins the next one if not.
+    fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
+        if self.current.as_ref().is_some_and(|current| current.offset + bytes <= current.bytes) {
+            return Ok(());
+        }
+        self.sync()?;
+        let failed = |action, path: &PathBuf| {
+            let path = path.clone();
+            move |source| WriteError { action, path, source }
+        };
+        let spare = self.dir.join(SPARE_NAME);
+        let needed = HEADER_BYTES as u64 + bytes;
+        if self.makes_segments {
+            self.maker.turn();
+        }
+        let mut size = self.maker.segment_bytes;
+        if !self.maker.wait_made() || needed > size {
+            // What was decided already has to be kept: this takes of the reserve that decisions leave alone.
+            size = size.max(needed);
+            self.maker.make_of(size).map_err(failed("making", &spare))?;
+        }
+        let mut file = self.disk.open(&spare).map_err(failed("opening", &spare))?;
+        let first = self.chain.next;
+        let header = SegmentHeader {
+            shard: self.chain.shard,
+            first,
+            epoch: self.epoch,
+            previous: self.chain.previous,
+            begun: self.base,
+        };
+        let path = segment_path(&self.dir, first);
+        write_full(file.as_mut(), &header.bytes(), 0).map_err(failed("writing", &spare))?;
+        file.sync().map_err(failed("syncing", &spare))?;
+        self.disk.rename(&spare, &path).map_err(failed("naming", &path))?;
+        self.disk.sync_dir(&self.dir).map_err(failed("syncing", &self.dir))?;
+        if self.log.segments().last().is_none_or(|last| last.first != first) {
+            self.log.add_segment(Segment { first, place: Place::File(path.clone()) });
+        }
+        self.current = Some(Current { path, file, offset: HEADER_BYTES as u64, bytes: size });
+        self.maker.want();
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! The data directory: made once, locked while it is used, and what it says of itself.
+//!
+//! `stampede.json` is written when the directory is made and never again. It fixes the number of shards, because it
+//! decides which shard a campaign lives on, and the key of the hash tables, so that counts of distinct buyers go on
+//! after a restart. It is secret, as the key must be.
+
+use super::{ShardStore, StoreError};
+use crate::disk::{Disk, DiskFile, read_full, write_full};
+use crate::slot::ShardIndex;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const ABOUT_NAME: &str = "stampede.json";
+const ABOUT_TEMPORARY: &str = "stampede.json.tmp";
+const LOCK_NAME: &str = "LOCK";
+const FORMAT: u16 = 1;
+/// The longest file that is believed to be `stampede.json`.
+const ABOUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// A locked data directory.
+#[derive(Debug)]
+pub struct Directory {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    about: About,
+    /// Held until the directory is dropped. `None` where somebody only reads.
+    _lock: Option<Box<dyn DiskFile>>,
+}
+
+/// What a directory says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct About {
+    /// The version of the layout.
+    format: u16,
+    /// How many shards share the campaigns.
+    shards: u16,
+    /// The key of the hash tables.
+    hash_key: u64,
+}
+
+/// What a new directory is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Founding {
+    /// The number of shards that was asked for, if any was.
+    pub(crate) shards: Option<u16>,
+    /// The number where none was.
+    pub(crate) shards_default: u16,
+    pub(crate) hash_key: u64,
+}
+
+impl Directory {
+    /// Opens a directory for a server, or makes it.
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path, founding: Founding) -> Result<Self, StoreError> {
+        disk.create_dir(path).map_err(ShardStore::io("making", path))?;
+        let lock_path = path.join(LOCK_NAME);
+        let lock = disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
+        let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
+        let about = match read(disk.as_ref(), path)? {
+            Some(about) => about,
+            None => found(disk.as_ref(), path, founding)?,
+        };
+        let directory = Directory { disk, path: path.to_owned(), about, _lock: Some(lock) };
+        match founding.shards {
+            Some(given) if given != about.shards => {
+                Err(StoreError::OtherShards { path: path.to_owned(), has: about.shards, given })
+            }
+            _ => Ok(directory),
+        }
+    }
+
+    /// Opens a directory to look at it, whether or not a server uses it.
+    pub(crate) fn look(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
+        let about = read(disk.as_ref(), path)?.ok_or_else(|| StoreError::Unreadable {
+            path: path.join(ABOUT_NAME),
+            expected: "a data directory has this file; is this one?".to_owned(),
+        })?;
+        Ok(Directory { disk, path: path.to_owned(), about, _lock: None })
+    }
+
+    /// Opens a directory to change it while no server uses it.
+    pub(crate) fn seize(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
+        let directory = Directory::look(Arc::clone(&disk), path)?;
+        let lock_path = path.join(LOCK_NAME);
+        let lock = disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
+        let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
+        Ok(Directory { _lock: Some(lock), ..directory })
+    }
+
+    /// How many shards it was made with.
+    pub fn shards(&self) -> u16 {
+        self.about.shards
+    }
+
+    pub(crate) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
+    }
+
+    /// How many bytes may still be written into it.
+    pub(crate) fn free_bytes(&self) -> std::io::Result<u64> {
+        self.disk.free_bytes(&self.path)
+    }
+
+    pub(crate) fn hash_key(&self) -> u64 {
+        self.about.hash_key
+    }
+
+    /// Where a shard's files are.
+    pub(crate) fn shard(&self, shard: ShardIndex) -> ShardStore {
+        let dir = self.path.join(format!("shard-{:04}", shard.get()));
+        ShardStore { disk: Arc::clone(&self.disk), dir, shard }
+    }
+}
+
+fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<About>, StoreError> {
+    let path = dir.join(ABOUT_NAME);
+    let names = disk.list(dir).map_err(ShardStore::io("listing", dir))?;
+    if !names.iter().any(|name| name == ABOUT_NAME) {
+        return Ok(None);
+    }
+    let file = disk.open(&path).map_err(ShardStore::io("opening", &path))?;
+    let size = file.size().map_err(ShardStore::io("reading", &path))?;
+    let mut bytes = vec![0; size.min(ABOUT_BYTES_MAX) as usize];
+    read_full(file.as_ref(), &mut bytes, 0).map_err(ShardStore::io("reading", &path))?;
+    let about: About = serde_json::from_slice(&bytes)
+        .map_err(|error| StoreError::Unreadable { path: path.clone(), expected: error.to_string() })?;
+    let is_known = about.format == FORMAT && (1..=crate::config::SHARDS_MAX).contains(&about.shards);
+    if !is_known {
+        let expected = format!("format {FORMAT} and at least one shard are expected");
+        return Err(StoreError::Unreadable { path, expected });
+    }
+    Ok(Some(about))
+}
+
+/// Makes `stampede.json`, wholly or not at all.
+fn found(disk: &dyn Disk, dir: &Path, founding: Founding) -> Result<About, StoreError> {
+    let shards = founding.shards.unwrap_or(founding.shards_default);
+    let about = About { format: FORMAT, shards, hash_key: founding.hash_key };
+    let text = serde_json::to_string_pretty(&about).expect("three numbers are JSON");
+    let (temporary, path) = (dir.join(ABOUT_TEMPORARY), dir.join(ABOUT_NAME));
+    let write = || {
+        let mut file = disk.create(&temporary)?;
+        write_full(file.as_mut(), text.as_bytes(), 0)?;
+        file.sync()?;
+        disk.rename(&temporary, &path)?;
+        disk.sync_dir(dir)
+    };
+    write().map_err(ShardStore::io("writing", &path))?;
+    Ok(about)
+}

@@ -1,0 +1,219 @@
+//! What an engine with a data directory promises: a restart answers the same, the feed shows the same, and what does
+//! not fit is refused. Crashes at every byte are the simulator's.
+
+use crate::support::{is_held, put, text};
+use stampede_engine::core::{Answer, EventId, Request, Seq};
+use stampede_engine::{
+    Client, Engine, EngineConfig, Feed, FeedError, FeedFrom, FeedPage, JournalConfig, ShardIndex, StartError,
+    StoreError,
+};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const JOURNAL: JournalConfig = JournalConfig {
+    segment_bytes: 64 * 1024,
+    free_bytes_min: 0,
+    snapshot_bytes: 0,
+    keep_bytes: 0,
+    ..JournalConfig::DEFAULT
+};
+
+fn config(dir: &Path) -> EngineConfig {
+    EngineConfig { shards: Some(1), data: dir.to_owned(), journal: JOURNAL, ..EngineConfig::default() }
+}
+
+fn start(dir: &Path) -> Engine {
+    Engine::start(config(dir)).expect("the directory is whole")
+}
+
+fn stop(engine: &Engine) {
+    engine.stop(Duration::from_secs(20)).expect("an engine stops");
+}
+
+fn shard(engine: &Engine) -> ShardIndex {
+    engine.shards().next().expect("there is a shard")
+}
+
+/// Buys as `buyer-<n>`, and gives the answer as text.
+fn buy(client: &mut Client, n: u32) -> String {
+    let (buyer, id) = (format!("buyer-{n}"), format!("r-{n}"));
+    let reply = client.call(&Request::buy(text("sku"), text(&buyer), text(&id))).expect("the shard is up");
+    assert!(is_held(&reply.answer()), "{:?}", reply.answer());
+    format!("{:?}", reply.answer())
+}
+
+/// The names and contents of entries from a place on.
+fn read(feed: &Feed, from: FeedFrom, count: usize) -> Vec<(EventId, String)> {
+    let (mut page, mut entries) = (FeedPage::new(), Vec::new());
+    feed.read(from, count, &mut page).expect("the place is kept");
+    let heard = page.for_each(|entry| entries.push((entry.stamp.id, format!("{:?}", entry.event))));
+    heard.expect("entries can be read");
+    entries
+}
+
+fn all(feed: &Feed) -> Vec<(EventId, String)> {
+    let mut entries = read(feed, FeedFrom::First, 700);
+    while let Some((last, _)) = entries.last() {
+        let more = read(feed, FeedFrom::After(*last), 700);
+        if more.is_empty() {
+            break;
+        }
+        entries.extend(more);
+    }
+    entries
+}
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(dir.join("shard-0000")).expect("the shard has a directory");
+    let mut paths: Vec<PathBuf> = listed.map(|entry| entry.expect("it can be listed").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "journal"));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_restart_answers_the_same_and_goes_on_in_a_new_epoch() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 2_000);
+    let before: Vec<String> = (0..1_000).map(|n| buy(&mut client, n)).collect();
+    let feed = engine.feed(shard(&engine)).expect("it has a feed");
+    let (shown, epoch) = (all(&feed), engine.epoch());
+    assert_eq!(shown.len(), 1_001);
+    assert!(segments(dir.path()).len() > 1, "small segments fill");
+    drop(client);
+    stop(&engine);
+    drop((engine, feed));
+
+    let engine = start(dir.path());
+    assert!(engine.epoch() > epoch);
+    let recovered = &engine.recovered()[0];
+    assert_eq!((recovered.replayed, recovered.last.seq, &recovered.cut), (1_001, Seq(1_001), &None));
+    let mut client = engine.client();
+    for n in [0, 1, 500, 999] {
+        let replayed = before[n as usize].replace("replayed: false", "replayed: true");
+        assert_eq!(buy(&mut client, n), replayed);
+    }
+    buy(&mut client, 1_000);
+    let feed = engine.feed(shard(&engine)).expect("it has a feed");
+    let after = all(&feed);
+    assert_eq!(after[..1_001], shown[..]);
+    assert_eq!(after[1_001].0, EventId { epoch: engine.epoch(), seq: Seq(1_002) });
+}
+
+#[test]
+fn a_snapshot_and_what_follows_it_make_the_same_state() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 5_000);
+    let before: Vec<String> = (0..1_500).map(|n| buy(&mut client, n)).collect();
+    let first = engine.snapshot(shard(&engine)).expect("a snapshot");
+    assert_eq!((first.last.seq, first.replayed), (Seq(1_501), 1_501));
+    (1_500..2_000).for_each(|n| drop(buy(&mut client, n)));
+    let second = engine.snapshot(shard(&engine)).expect("a snapshot");
+    assert_eq!((second.last.seq, second.replayed), (Seq(2_001), 500));
+    (2_000..2_100).for_each(|n| drop(buy(&mut client, n)));
+    let kept = engine.feed(shard(&engine)).expect("it has a feed").bounds();
+    assert!(kept.first.seq > Seq(1), "what both snapshots cover is let go");
+    drop(client);
+    stop(&engine);
+    drop(engine);
+
+    let engine = start(dir.path());
+    let recovered = &engine.recovered()[0];
+    assert_eq!((recovered.snapshot, recovered.replayed), (Some(second.last), 100));
+    let mut client = engine.client();
+    assert_eq!(buy(&mut client, 7), before[7].replace("replayed: false", "replayed: true"));
+    let feed = engine.feed(shard(&engine)).expect("it has a feed");
+    let gone = feed.read(FeedFrom::AtSeq(Seq(1)), 1, &mut FeedPage::new());
+    assert!(matches!(gone, Err(FeedError::Gone { first }) if first == kept.first), "{gone:?}");
+    drop((client, feed));
+    stop(&engine);
+    drop(engine);
+
+    // The newest snapshot rots: the one before it and the journal behind it still say everything.
+    let path = &second.path;
+    let mut bytes = fs::read(path).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(path, bytes).expect("it can be written");
+    let engine = start(dir.path());
+    let recovered = &engine.recovered()[0];
+    assert_eq!((recovered.snapshot, recovered.replayed), (Some(first.last), 600));
+    assert_eq!(recovered.flawed.len(), 1);
+    assert_eq!(buy(&mut engine.client(), 7), before[7].replace("replayed: false", "replayed: true"));
+}
+
+#[test]
+fn a_directory_serves_one_engine_and_keeps_its_number_of_shards() {
+    let dir = TempDir::new().expect("a directory");
+    let engine =
+        Engine::start(EngineConfig { shards: Some(3), ..config(dir.path()) }).expect("a new directory");
+    let in_use = Engine::start(config(dir.path())).expect_err("it is in use");
+    assert!(matches!(in_use, StartError::Store(StoreError::InUse { .. })), "{in_use}");
+    stop(&engine);
+    drop(engine);
+    let other = Engine::start(config(dir.path())).expect_err("it has three shards");
+    assert!(matches!(other, StartError::Store(StoreError::OtherShards { has: 3, given: 1, .. })), "{other}");
+    let engine = Engine::start(EngineConfig { shards: None, ..config(dir.path()) }).expect("its own number");
+    assert_eq!(engine.shard_count(), 3);
+}
+
+#[test]
+fn a_bit_that_flipped_in_the_middle_stops_the_start() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 5_000);
+    (0..2_000).for_each(|n| drop(buy(&mut client, n)));
+    drop(client);
+    stop(&engine);
+    drop(engine);
+    let path = segments(dir.path()).remove(1);
+    let whole = fs::read(&path).expect("it is there");
+    let mut flipped = whole.clone();
+    flipped[20_000] ^= 1;
+    fs::write(&path, &flipped).expect("it can be written");
+    let refused = Engine::start(config(dir.path())).expect_err("it is damaged");
+    let StartError::Store(StoreError::Damaged { shard: 0, segment, offset, .. }) = &refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(*segment, path);
+    assert!((19_000..=20_000).contains(offset), "{offset}");
+    assert_eq!(fs::read(&path).expect("it is there"), flipped, "nothing was changed");
+    fs::write(&path, &whole).expect("it can be written");
+    start(dir.path());
+}
+
+#[test]
+fn the_feed_in_memory_keeps_the_newest_and_says_what_is_gone() {
+    let engine = Engine::start(EngineConfig {
+        shards: Some(1),
+        journal: JournalConfig { feed_bytes: 2 << 20, ..JOURNAL },
+        ..EngineConfig::in_memory()
+    });
+    let engine = engine.expect("the configuration is valid");
+    let mut client = engine.client();
+    put(&mut client, "sku", 100_000);
+    (0..30_000).for_each(|n| drop(buy(&mut client, n)));
+    let feed = engine.feed(shard(&engine)).expect("it has a feed");
+    let bounds = feed.bounds();
+    assert_eq!(bounds.last.seq, Seq(30_001));
+    assert!(bounds.first.seq > Seq(1));
+    assert_eq!(bounds.entries, 30_002 - bounds.first.seq.0);
+    let shown = all(&feed);
+    assert_eq!(shown.len() as u64, bounds.entries);
+    assert!(shown.windows(2).all(|pair| pair[1].0.seq.0 == pair[0].0.seq.0 + 1));
+    assert_eq!(read(&feed, FeedFrom::AtSeq(Seq(29_000)), 1)[0].0.seq, Seq(29_000));
+    assert_eq!(read(&feed, FeedFrom::After(bounds.last), 10), []);
+    let reply = client.call(&Request::Audit { offer: None });
+    assert!(reply.is_err(), "an audit is meant for every shard");
+    assert!(matches!(
+        client.call_on(shard(&engine), &Request::Audit { offer: None }).expect("it is up").answer(),
+        Answer::Audit(audit) if audit.broken.is_empty()
+    ));
+}
