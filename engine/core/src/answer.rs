@@ -3,7 +3,7 @@
 //! Like a request, an answer is generic over how it holds its texts: the machine gives `Answer<Text<'_>>` that
 //! borrow from it and from the request; a queue copies the texts and keeps `Answer<Span>`.
 
-use crate::event::EventId;
+use crate::event::{DemandSecond, EventId};
 use crate::money::{Money, Units};
 use crate::offer::Offer;
 use crate::refusal::{Misuse, Refusal};
@@ -254,17 +254,6 @@ pub struct DemandLine {
     pub intents: u64,
     /// How many distinct buyers, estimated.
     pub buyers: u64,
-}
-
-/// One second of demand.
-#[derive(Clone, Copy, Debug)]
-pub struct DemandSecond {
-    /// The second's first millisecond.
-    pub at: UnixMs,
-    /// Intents accepted.
-    pub accepted: u32,
-    /// Intents refused.
-    pub refused: u32,
 }
 
 /// The result of an audit.

@@ -4,6 +4,7 @@
 //! before anything changes, so that a broken invariant stops the shard instead of spreading.
 
 mod offers;
+mod removal;
 mod reservations;
 
 use crate::event::{Event, Stamp};
@@ -21,6 +22,9 @@ impl State {
             Event::OfferPaused { offer } => self.offer_mut(offer).is_paused = true,
             Event::OfferResumed { offer } => self.offer_mut(offer).is_paused = false,
             Event::OfferClosed { offer, .. } => self.offer_mut(offer).is_closed = true,
+            Event::OfferRemoved { offer } => self.apply_offer_removed(offer),
+            // Demand lies beside the state; the machine hears of it where it replays.
+            Event::Demand(_) => {}
             Event::OfferExtended { offer, by, op } => self.apply_offer_extended(offer, by, op),
             Event::PoolAdded { pool, units, op } => self.apply_pool_added(pool, units, op),
             Event::GroupOpened { offer, expires, .. } => self.apply_group_opened(offer, expires),

@@ -5,8 +5,8 @@
 
 mod sketch;
 
-use crate::answer::{DemandAnswer, DemandLine, DemandSecond, LIST_MAX};
-use crate::event::OfferIndex;
+use crate::answer::{DemandAnswer, DemandLine, LIST_MAX};
+use crate::event::{DemandSecond, OfferIndex};
 use crate::money::Units;
 use crate::refusal::Refusal;
 use crate::status::Status;

@@ -4,6 +4,7 @@
 //! reservations, groups and pools are named by their position, which is the order of the events that made them and
 //! so the same in every replay.
 
+mod demand;
 mod entry;
 
 use crate::money::{Money, Units};
@@ -14,6 +15,7 @@ use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use core::fmt;
 
+pub use demand::{DemandMoved, DemandSecond, TallyMoved};
 pub use entry::{Entry, Names, Record, ReservationNames, Unrecorded};
 
 /// The place of an event in its shard, counted from 1 and never reset. Zero is "before the first".
@@ -94,6 +96,13 @@ pub enum Event<'a> {
         /// By its deadline or by its operator.
         by: CloseCause,
     },
+    /// A closed and settled offer was forgotten but for its sums.
+    OfferRemoved {
+        /// The offer.
+        offer: OfferIndex,
+    },
+    /// The demand for an offer moved; no part of the state.
+    Demand(DemandMoved<'a>),
     /// Deadlines of live holds and open groups moved.
     OfferExtended {
         /// The offer.

@@ -47,13 +47,13 @@ mod time;
 mod view;
 
 pub use answer::{
-    Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, DemandSecond, GroupAnswer, GroupPart,
-    LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer,
+    Answer, AuditAnswer, BuyerAnswer, DemandAnswer, DemandLine, GroupAnswer, GroupPart, LIST_MAX,
+    MemberAnswer, OfferAnswer, OfferSummary, OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
 pub use codec::{CodecError, Entries, encode};
 pub use event::{
-    Accepted, CloseCause, EndCause, Entry, Event, EventId, GroupIndex, Names, OfferIndex, Record,
-    ReservationIndex, ReservationNames, Seat, Sent, Seq, Stamp, Unrecorded,
+    Accepted, CloseCause, DemandMoved, DemandSecond, EndCause, Entry, Event, EventId, GroupIndex, Names,
+    OfferIndex, Record, ReservationIndex, ReservationNames, Seat, Sent, Seq, Stamp, TallyMoved, Unrecorded,
 };
 pub use machine::{Machine, Settings, Swept};
 pub use money::{MAX_NUMBER, Money, ORDER_UNITS_MAX, PRICE_MAX, Units};

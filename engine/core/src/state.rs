@@ -13,8 +13,8 @@ mod reservations;
 
 pub(crate) use agenda::{Agenda, Due, DueKind, HoldHead};
 pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
-pub(crate) use groups::{Group, GroupOrigin, Seating};
-pub(crate) use offers::{HoldRun, HoldStep, OfferState};
+pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
+pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{NoteKind, Reservation, Reservations, one_up};
 

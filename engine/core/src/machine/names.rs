@@ -1,6 +1,6 @@
 //! The names that an event's positions stand for: a few look-ups by position, right after it took effect.
 
-use crate::event::{Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames};
+use crate::event::{DemandMoved, Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames};
 use crate::state::State;
 use crate::view::group_id;
 
@@ -26,6 +26,8 @@ impl State {
             | Event::OfferPaused { offer }
             | Event::OfferResumed { offer }
             | Event::OfferClosed { offer, .. }
+            | Event::OfferRemoved { offer }
+            | Event::Demand(DemandMoved { offer, .. })
             | Event::OfferExtended { offer, .. } => (offer, About::Offer),
             Event::GroupFormed { offer, group } | Event::GroupFailed { offer, group } => {
                 (offer, About::Group(group))

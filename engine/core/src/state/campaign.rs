@@ -17,6 +17,7 @@ pub(crate) struct CampaignIndex(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Campaign {
     id: Box<[u8]>,
+    /// Those that are not removed, in the order in which they were put.
     pub(crate) offers: Vec<OfferIndex>,
     /// Units by buyer; kept from the second offer on, since with one offer the offer's own counts say the same.
     pub(crate) buyers: Option<CampaignBuyers>,
@@ -61,6 +62,11 @@ impl Campaign {
 }
 
 impl CampaignBuyers {
+    /// Buyers remembered, those without units included.
+    pub(crate) fn len(&self) -> u64 {
+        u64::from(self.rows.len())
+    }
+
     /// Units that the buyer has now.
     pub(crate) fn units(&self, hashes: &Hashes, buyer: Text<'_>) -> u64 {
         self.find(hashes, buyer).map_or(0, |row| self.rows[row].1)

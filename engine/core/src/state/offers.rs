@@ -44,6 +44,19 @@ pub(crate) struct OfferState {
     pub(crate) units_held: u64,
     /// Units won.
     pub(crate) units_sold: u64,
+    /// What is left of an offer that was removed.
+    pub(crate) removed: Option<Box<Removed>>,
+}
+
+/// What stays known of the reservations of a removed offer. The offer's own sums stay with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// By status, indexed by [`Status::number`].
+    pub(crate) reservations: [u64; 8],
+    /// What its won reservations are worth: paid and not given back.
+    pub(crate) kept: MoneySum,
+    /// Of what is owed, what was paid late or twice.
+    pub(crate) owed_back: MoneySum,
 }
 
 /// A stretch of reservations whose holds fall due one after the other.
@@ -97,6 +110,7 @@ impl OfferState {
             owed: MoneySum::default(),
             units_held: 0,
             units_sold: 0,
+            removed: None,
         }
     }
 

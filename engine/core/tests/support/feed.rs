@@ -4,7 +4,8 @@
 //! positions stand for. Knows no rule.
 
 use stampede_core::{
-    Accepted, Entry, Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames, Text,
+    Accepted, DemandMoved, Entry, Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames,
+    Text,
 };
 
 /// Names by position.
@@ -72,6 +73,8 @@ impl Feed {
             | Event::OfferPaused { offer }
             | Event::OfferResumed { offer }
             | Event::OfferClosed { offer, .. }
+            | Event::OfferRemoved { offer }
+            | Event::Demand(DemandMoved { offer, .. })
             | Event::OfferExtended { offer, .. } => self.offer(offer),
             Event::GroupOpened { offer, .. } => {
                 self.group(offer, GroupIndex(self.offers[offer.0 as usize].groups.len() as u32 - 1))

@@ -34,6 +34,8 @@ pub(crate) enum Entry {
     Moved { of: Which, to: GroupIndex },
     GroupFormed { offer: OfferIndex, group: GroupIndex },
     GroupFailed { offer: OfferIndex, group: GroupIndex },
+    OfferRemoved { offer: OfferIndex },
+    Demand { offer: OfferIndex },
 }
 
 /// The reservation that an event speaks of.
@@ -196,6 +198,8 @@ impl From<&Event<'_>> for Entry {
             }
             Event::GroupFormed { offer, group } => Entry::GroupFormed { offer: *offer, group: *group },
             Event::GroupFailed { offer, group } => Entry::GroupFailed { offer: *offer, group: *group },
+            Event::OfferRemoved { offer } => Entry::OfferRemoved { offer: *offer },
+            Event::Demand(moved) => Entry::Demand { offer: moved.offer },
         }
     }
 }
@@ -239,6 +243,8 @@ impl Entry {
             Entry::Moved { .. } => "Moved",
             Entry::GroupFormed { .. } => "GroupFormed",
             Entry::GroupFailed { .. } => "GroupFailed",
+            Entry::OfferRemoved { .. } => "OfferRemoved",
+            Entry::Demand { .. } => "Demand",
         }
     }
 
