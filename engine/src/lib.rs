@@ -41,7 +41,7 @@
 //!
 //! Layers, lowest first; a file uses only what stands before it:
 //! `slot, clock, wake, counters, disk, panics` → `journal` → `outbox + run` → `inbox, store, feed` → `shard, config` →
-//! `opening, keeping` → `engine + client, stepped`.
+//! `opening, keeping` → `engine + client, stepped, offline`.
 
 pub use stampede_core as core;
 
@@ -55,6 +55,7 @@ mod feed;
 mod inbox;
 mod journal;
 mod keeping;
+pub mod offline;
 mod opening;
 mod outbox;
 mod panics;

@@ -4,7 +4,10 @@
 //! is whole but does not belong (another shard's, an old writer's, one that follows a loss) is told from one that does.
 //! Read by recovery, the feed and `inspect`; written by the writer. docs/journal.md draws the bytes.
 
+use crate::disk::{Disk, read_full};
 use stampede_core::{EventId, Seq, UnixMs};
+use std::io;
+use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of a batch's header, and of a segment's.
@@ -132,6 +135,13 @@ impl SegmentHeader {
         let hash = xxh3_64(&bytes[HASHED_FROM..]);
         bytes[8..16].copy_from_slice(&hash.to_le_bytes());
         bytes
+    }
+
+    /// The header of a file; `None` where it is broken.
+    pub(crate) fn of_file(disk: &dyn Disk, path: &Path) -> io::Result<Option<SegmentHeader>> {
+        let mut bytes = [0; HEADER_BYTES];
+        read_full(disk.open(path)?.as_ref(), &mut bytes, 0)?;
+        Ok(SegmentHeader::read(&bytes))
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Option<SegmentHeader> {

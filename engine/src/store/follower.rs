@@ -9,9 +9,8 @@ use super::recovery::{Found, Until, load_newest};
 use super::snapshot;
 use super::walk::{Next, Walk};
 use super::{Damage, ShardStore, StoreError};
-use crate::disk::{DiskFile, read_full};
 use crate::journal::JournalConfig;
-use crate::journal::batch::{HEADER_BYTES, SegmentHeader};
+use crate::journal::batch::SegmentHeader;
 use crate::journal::log::Log;
 use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
 use stampede_core::Entries;
@@ -116,17 +115,19 @@ pub(crate) fn let_go(
     }
     // With one snapshot alone everything stays: were it damaged, nothing else would do.
     let Some(&covered) = kept.get(surplus).filter(|_| kept.len() > 1) else { return Ok(()) };
-    let mut bytes = 0;
-    let mut sizes = Vec::new();
+    let (mut bytes, mut sizes) = (0, Vec::new());
     for first in segments(&names) {
         let path = segment_path(&store.dir, first);
         let file = store.disk.open(&path).map_err(ShardStore::io("opening", &path))?;
         let size = file.size().map_err(ShardStore::io("reading", &path))?;
-        sizes.push((first, size, begun(file.as_ref())));
+        let header = SegmentHeader::of_file(store.disk.as_ref(), &path);
+        let header = header.map_err(ShardStore::io("reading", &path))?;
+        // One that does not say when it was begun is not kept for its age.
+        sizes.push((size, header.map_or(UnixMs::new(0), |header| header.begun)));
         bytes += size;
     }
-    let ages = sizes.iter().skip(1).map(|(_, _, begun)| *begun);
-    for ((_, size, _), ended) in sizes.iter().zip(ages) {
+    let ages = sizes.iter().skip(1).map(|(_, begun)| *begun);
+    for ((size, _), ended) in sizes.iter().zip(ages) {
         let is_old = now.get().saturating_sub(ended.get()) > keep.keep_hours.saturating_mul(3_600_000);
         if bytes <= keep.keep_bytes && !is_old {
             break;
@@ -137,11 +138,4 @@ pub(crate) fn let_go(
         bytes -= size;
     }
     Ok(())
-}
-
-/// When a segment was begun; long ago, if it does not say.
-fn begun(file: &dyn DiskFile) -> UnixMs {
-    let mut bytes = [0; HEADER_BYTES];
-    let header = read_full(file, &mut bytes, 0).ok().and_then(|_| SegmentHeader::read(&bytes));
-    header.map_or(UnixMs::new(0), |header| header.begun)
 }

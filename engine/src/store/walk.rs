@@ -82,6 +82,11 @@ impl Walk {
         &self.chain
     }
 
+    /// The segment that it is in, by its first event.
+    pub(crate) fn segment(&self) -> Seq {
+        self.segments[self.at]
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -4,7 +4,7 @@ use crate::support::{TestJournal, audit, put, start, start_with_journal, text, w
 use stampede_engine::core::{Money, Offer, Request, Text};
 use stampede_engine::{
     CallError, Engine, EngineConfig, JournalConfig, Outbox, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX,
-    Reject, Rejected, Run, RunFull, SHARDS_MAX, StartError,
+    Reject, Rejected, Run, RunFull, SHARDS_MAX,
 };
 use std::sync::Arc;
 

@@ -3,11 +3,13 @@
 
 use crate::support::{is_held, put, text};
 use stampede_engine::core::{Answer, EventId, Request, Seq};
+use stampede_engine::offline::{DataDirectory, Upto, WalkEnd, Walked};
 use stampede_engine::{
     Client, Engine, EngineConfig, Feed, FeedError, FeedFrom, FeedPage, JournalConfig, ShardIndex, StartError,
     StoreError,
 };
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -187,6 +189,79 @@ fn a_bit_that_flipped_in_the_middle_stops_the_start() {
     assert_eq!(fs::read(&path).expect("it is there"), flipped, "nothing was changed");
     fs::write(&path, &whole).expect("it can be written");
     start(dir.path());
+}
+
+#[test]
+fn a_damaged_end_is_given_up_on_an_operators_word_and_set_aside() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 5_000);
+    (0..2_000).for_each(|n| drop(buy(&mut client, n)));
+    let (first, epoch) = (shard(&engine), engine.epoch());
+    drop(client);
+    stop(&engine);
+    drop(engine);
+    let path = segments(dir.path()).remove(1);
+    let mut bytes = fs::read(&path).expect("it is there");
+    bytes[20_000] ^= 1;
+    fs::write(&path, &bytes).expect("it can be written");
+
+    let directory = DataDirectory::open_locked(dir.path()).expect("it is a data directory");
+    let found = directory.verify(first).expect("it can be read");
+    let WalkEnd::Damaged { segment, offset, .. } = &found.end else { panic!("{found:?}") };
+    assert!(!found.is_good());
+    let name = segment.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+    let wrong = directory.plan_cut(first, &name, offset + 8);
+    assert!(matches!(wrong, Err(StoreError::Unreadable { .. })), "{wrong:?}");
+    let plan = directory.plan_cut(first, &name, *offset).expect("this is where it ends");
+    assert_eq!(plan.keeps, found.last.seq);
+    assert!(!plan.segments.is_empty() && plan.readable == 0, "{plan:?}");
+    let aside = directory.cut(&plan).expect("it can be cut");
+    assert_eq!(fs::read_dir(aside).expect("it is there").count(), 1 + plan.segments.len());
+    assert!(directory.verify(first).expect("it can be read").is_good());
+    drop(directory);
+
+    let engine = start(dir.path());
+    assert!(engine.epoch() > epoch);
+    assert_eq!(engine.recovered()[0].last.seq, plan.keeps);
+    let feed = engine.feed(first).expect("it has a feed");
+    let mut client = engine.client();
+    buy(&mut client, 2_000);
+    // Who had read beyond the cut goes on with what came in its place.
+    let beyond = EventId { epoch, seq: Seq(1_900) };
+    assert_eq!(read(&feed, FeedFrom::After(beyond), 10)[0].0.epoch, engine.epoch());
+}
+
+#[test]
+fn a_walk_shows_what_was_written_and_a_state_is_rebuilt_at_any_event() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 500);
+    (0..300).for_each(|n| drop(buy(&mut client, n)));
+    let (first, shown) = (shard(&engine), all(&engine.feed(shard(&engine)).expect("it has a feed")));
+    engine.snapshot(first).expect("a snapshot");
+    drop(client);
+    stop(&engine);
+    drop(engine);
+    let directory = DataDirectory::open(dir.path()).expect("it is a data directory");
+    let (mut heard, mut events) = (Vec::new(), 0);
+    let end = directory.walk(first, None, &mut |walked| {
+        match walked {
+            Walked::Entry(entry) => heard.push((entry.stamp.id, format!("{:?}", entry.event))),
+            Walked::Batch(batch) => events += batch.count,
+            Walked::Segment(_) => {}
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!((end.expect("it can be read"), events), (WalkEnd::Whole, 301));
+    assert_eq!(heard, shown);
+    let (machine, last) = directory.machine_at(first, Upto::Event(Seq(101))).expect("it can be rebuilt");
+    assert_eq!((machine.last_event(), last.id), (shown[100].0, shown[100].0));
+    let verified = directory.verify(first).expect("it can be read");
+    assert!(verified.is_good(), "{verified:?}");
+    assert_eq!(verified.snapshots[0].replayed, verified.snapshots[0].digest);
 }
 
 #[test]

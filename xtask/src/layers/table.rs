@@ -60,8 +60,8 @@ const ENGINE: Crate = Crate {
     uses: &[Use { package: "stampede-core", only_from: &[] }],
     layers: &[
         Layer {
-            about: "starts shards, takes runs; the blocking way in; the same without threads",
-            modules: &["engine", "client", "stepped"],
+            about: "starts shards, takes runs; the blocking way in; the same without threads; tools",
+            modules: &["engine", "client", "stepped", "offline"],
         },
         Layer { about: "opens and keeps the data directory", modules: &["opening", "keeping"] },
         Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
