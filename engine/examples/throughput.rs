@@ -1,7 +1,8 @@
-//! How many requests a second go through the engine: submit → shard → answers, in memory, without sockets.
+//! How many requests a second go through the engine: submit → shard → journal → answers, without sockets.
 //!
-//! `cargo run --release -p stampede-engine --example throughput -- [CONNECTIONS] [REQUESTS PER RUN] [RUNS UNDER WAY]`
+//! `cargo run --release -p stampede-engine --example throughput -- [CONNECTIONS] [REQUESTS PER RUN] [RUNS UNDER WAY] [NEW DATA DIRECTORY]`
 //!
+//! Without a directory nothing is kept (durability memory); with one everything is synced before it is answered.
 //! One thread plays all connections, as one worker of a server would; the shard has a thread of its own. Filling the
 //! runs and reading every answer is part of the time, making the texts is not. First plain BUYs of distinct
 //! buyers are accepted, then as many are refused as sold out, then as many name an unknown offer, which costs the
@@ -31,14 +32,19 @@ struct Seen {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut numbers = args().skip(1).map(|number| number.parse::<usize>());
-    let connections = numbers.next().unwrap_or(Ok(50))?;
-    let requests_per_run = numbers.next().unwrap_or(Ok(64))?.clamp(1, RUN_REQUESTS_MAX);
-    let runs_under_way = numbers.next().unwrap_or(Ok(1))?;
+    let mut words = args().skip(1);
+    let mut number = |default| words.next().map_or(Ok(default), |word| word.parse::<usize>());
+    let connections = number(50)?;
+    let requests_per_run = number(64)?.clamp(1, RUN_REQUESTS_MAX);
+    let runs_under_way = number(1)?;
     let outboxes = (0..connections.max(1)).map(|_| Outbox::new(runs_under_way)).collect();
     let load = Load { connections: outboxes, requests_per_run };
 
-    let engine = Engine::start(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() })?;
+    let config = match words.next() {
+        Some(dir) => EngineConfig { data: dir.into(), ..EngineConfig::default() },
+        None => EngineConfig::in_memory(),
+    };
+    let engine = Engine::start(EngineConfig { shards: Some(1), ..config })?;
     let definition = Box::new(Offer::with_stock(Money::cash(1_990), INTENTS as u64));
     engine.client().call(&Request::OfferPut { offer: Text::id(b"sku")?, definition })?;
 
@@ -62,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let counters = engine.counters(shard);
         let per_batch = counters.requests / counters.batches.max(1);
         println!("shard {shard}: {counters:?}, {per_batch} requests per batch");
+        println!("{:?}", engine.journal(shard).unwrap_or_default());
     }
     engine.stop(Duration::from_secs(10))?;
     Ok(())

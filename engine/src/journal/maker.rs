@@ -8,9 +8,10 @@
 use super::log::Log;
 use super::segment::SPARE_NAME;
 use crate::disk::{Disk, write_full};
+use crate::wake::Wake;
 use parking_lot::{Condvar, Mutex};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(crate) struct Maker {
     pub(crate) state: Mutex<Spare>,
     pub(crate) changed: Condvar,
     /// What else wants to hear that there is space again.
-    pub(crate) on_space: Mutex<Option<Arc<crate::wake::Wake>>>,
+    pub(crate) on_space: Mutex<Option<Arc<Wake>>>,
 }
 
 /// Whether the next segment is there.
@@ -53,7 +54,7 @@ impl Maker {
             self.log.set_full(Some(free));
             return Ok(false);
         }
-        match self.make_of(self.segment_bytes) {
+        match self.make_of(&self.dir.join(SPARE_NAME), self.segment_bytes) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 self.log.set_full(Some(free));
@@ -69,9 +70,9 @@ impl Maker {
         Ok(true)
     }
 
-    /// Makes a segment of this size under the temporary name, whatever space is left.
-    pub(crate) fn make_of(&self, bytes: u64) -> io::Result<()> {
-        let mut file = self.disk.create(&self.dir.join(SPARE_NAME))?;
+    /// Makes a segment of this size under a temporary name, whatever space is left.
+    pub(crate) fn make_of(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let mut file = self.disk.create(path)?;
         let zeros = vec![0; CHUNK_BYTES];
         let mut at = 0;
         while at < bytes {

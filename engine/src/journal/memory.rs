@@ -105,8 +105,8 @@ impl Journal for MemoryJournal {
         assert!(linked.is_ok(), "I7: the journal's own batch does not link: {linked:?}");
         Counts::add(&self.log.counts.batches, 1);
         Counts::add(&self.log.counts.bytes, self.turn.bytes.len() as u64);
-        self.log.allow_answers(self.turn.last);
         self.log.publish(self.turn.last);
+        self.log.allow_answers(self.turn.last);
         self.turn.clear();
         Ok(())
     }

@@ -15,6 +15,8 @@ const SEGMENT_SUFFIX: &str = ".journal";
 const SNAPSHOT_SUFFIX: &str = ".snapshot";
 /// The file that becomes the next segment.
 pub(crate) const SPARE_NAME: &str = "next.tmp";
+/// The file that becomes a segment where none could be made ahead.
+pub(crate) const URGENT_NAME: &str = "urgent.tmp";
 
 /// Where the segment that begins with this event lies.
 pub(crate) fn segment_path(dir: &Path, first: Seq) -> PathBuf {

@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::handoff::{Filling, Handoff, Taken};
 use super::log::{Counts, Log, Place, Segment};
 use super::maker::Maker;
-use super::segment::{SPARE_NAME, segment_path};
+use super::segment::{SPARE_NAME, URGENT_NAME, segment_path};
 use crate::clock::TimeSource;
 use crate::disk::{Disk, DiskFile, write_full};
 use crate::wake::Wake;
@@ -220,10 +220,11 @@ impl Writer {
 
     /// Moves the watermarks to where they may stand, and wakes the shard.
     fn publish(&mut self) {
-        self.log.allow_answers(self.written);
+        // The feed first: whoever has an answer finds its event there.
         if self.unsynced_since.is_none() {
             self.log.publish(self.written);
         }
+        self.log.allow_answers(self.written);
         self.ring();
     }
 
@@ -249,16 +250,17 @@ impl Writer {
             let path = path.clone();
             move |source| WriteError { action, path, source }
         };
-        let spare = self.dir.join(SPARE_NAME);
         let needed = HEADER_BYTES as u64 + bytes;
         if self.makes_segments {
             self.maker.turn();
         }
-        let mut size = self.maker.segment_bytes;
-        if !self.maker.wait_made() || needed > size {
-            // What was decided already has to be kept: this takes of the reserve that decisions leave alone.
-            size = size.max(needed);
-            self.maker.make_of(size).map_err(failed("making", &spare))?;
+        let uses_spare = needed <= self.maker.segment_bytes && self.maker.wait_made();
+        let size = self.maker.segment_bytes.max(needed);
+        let spare = self.dir.join(if uses_spare { SPARE_NAME } else { URGENT_NAME });
+        if !uses_spare {
+            // What was decided already has to be kept: this takes of the reserve that decisions leave alone. It has a
+            // name of its own, since the spare may be in the making.
+            self.maker.make_of(&spare, size).map_err(failed("making", &spare))?;
         }
         let mut file = self.disk.open(&spare).map_err(failed("opening", &spare))?;
         let first = self.chain.next;
@@ -278,7 +280,9 @@ impl Writer {
             self.log.add_segment(Segment { first, place: Place::File(path.clone()) });
         }
         self.current = Some(Current { path, file, offset: HEADER_BYTES as u64, bytes: size });
-        self.maker.want();
+        if uses_spare {
+            self.maker.want();
+        }
         Ok(())
     }
 }
