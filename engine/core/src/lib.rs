@@ -22,7 +22,7 @@
 //!
 //! Layers, lowest first; a file uses only what stands before it:
 //! `text`, `time`, `money`, `status` → `offer` → `refusal` → `request` → `event` → `codec` → `answer` → `store` → `state` → `view` →
-//! `decide`, `apply`, `audit`, `demand` → `foresee` → `machine`.
+//! `decide`, `apply`, `audit`, `demand` → `foresee`, `snapshot` → `machine`.
 #![no_std]
 extern crate alloc;
 
@@ -39,6 +39,7 @@ mod money;
 mod offer;
 mod refusal;
 mod request;
+mod snapshot;
 mod state;
 mod status;
 mod store;

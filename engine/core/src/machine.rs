@@ -3,6 +3,7 @@
 //! [`Machine::handle`] takes one request along the straight line: sweep what could change the answer → decide →
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
+mod kept;
 mod lists;
 mod look;
 mod names;

@@ -119,8 +119,14 @@ impl State {
         self.at = self.at.max(at);
     }
 
+    /// Where each epoch begins, oldest first.
     pub(crate) fn epochs(&self) -> &[EventId] {
         &self.epochs
+    }
+
+    /// Adds an epoch that a snapshot tells of.
+    pub(crate) fn restore_epoch(&mut self, first: EventId) {
+        self.epochs.push(first);
     }
 
     /// The public name of an event.

@@ -5,6 +5,7 @@
 //! journal must give the same digest. It owns no rule: what is right stands in the files.
 
 #[path = "support/driver.rs"]
+#[allow(dead_code, reason = "the twin and the snapshot tests ask the driver for more")]
 mod driver;
 #[path = "scenario/expect.rs"]
 mod expect;

@@ -67,6 +67,6 @@ fn the_machine_answers_every_request_as_the_twin_does() {
 #[test]
 fn a_large_group_settles_in_slices_that_no_request_notices() {
     runner::for_all("a_large_group_settles_in_slices_that_no_request_notices", "twin", 20, |history| {
-        crowd::play(history).map(|_| ())
+        crowd::play(history, None).map(|_| ())
     });
 }

@@ -85,7 +85,10 @@ const CORE: Crate = Crate {
     layers: &[
         Layer { about: "the state machine: decide, apply, count demand", modules: &["machine"] },
         Layer { about: "what a read shows while nothing may be written", modules: &["foresee"] },
-        Layer { about: "request → events or a refusal; reads, never writes", modules: &["decide"] },
+        Layer {
+            about: "request → events or a refusal; reads, never writes; the state as pieces of bytes",
+            modules: &["decide", "snapshot"],
+        },
         Layer {
             about: "event → state; state → answers; the invariants; demand",
             modules: &["apply", "view", "audit", "demand"],

@@ -48,7 +48,8 @@ impl State {
         }
     }
 
-    fn schedule_close(&mut self, offer: OfferIndex) {
+    /// Puts the close of an offer that has one on the agenda.
+    pub(crate) fn schedule_close(&mut self, offer: OfferIndex) {
         let state = self.offer(offer);
         if let Some(closes) = state.definition.closes
             && !state.is_closed
@@ -95,15 +96,27 @@ impl State {
         self.schedule_groups(offer);
     }
 
-    /// Keeps one agenda entry for the earliest deadline of the offer's open groups.
+    /// Keeps one agenda entry for the first of the offer's open groups; call it after a change of their order.
+    ///
+    /// The entry names the very group that is first, not only its deadline: at one instant the groups of several offers are
+    /// judged in the order in which they were opened, whatever was first before and however the machine came to be.
     pub(crate) fn schedule_groups(&mut self, offer: OfferIndex) {
         let state = self.offer_mut(offer);
-        let Some(&(deadline, _, group)) = state.groups.deadlines.first() else { return };
-        let at = state.real_deadline(deadline);
-        if state.groups_due.is_none_or(|due| at < due) {
-            state.groups_due = Some(at);
-            let Seq(seq) = state.groups.get(GroupIndex(group)).event;
-            self.schedule(Due { at, kind: DueKind::Group, seq, offer, which: 0 });
+        let first = state.groups.deadlines.first().map(|&(deadline, _, group)| {
+            let (at, Seq(seq)) = (state.real_deadline(deadline), state.groups.get(GroupIndex(group)).event);
+            Due { at, kind: DueKind::Group, seq, offer, which: 0 }
+        });
+        let before = core::mem::replace(&mut state.groups_due, first);
+        if before == first {
+            return;
+        }
+        let campaign = state.campaign;
+        if let Some(before) = before {
+            self.campaigns[campaign.0].agenda.remove(before);
+        }
+        match first {
+            Some(first) => self.schedule(first),
+            None => self.announce(campaign),
         }
     }
 
@@ -139,6 +152,7 @@ impl State {
         if reserves {
             self.each_take(offer, |pool, units| pool.release(units * empty));
         }
+        self.schedule_groups(offer);
         if unsettled > 0 {
             self.schedule(Due { at, kind: DueKind::Settlement, seq, offer, which: group.0 });
         }
@@ -167,6 +181,8 @@ impl State {
         }
         if state.groups.get(from).seats == 0 {
             self.end_group(offer, from, GroupState::Absorbed);
+        } else {
+            self.schedule_groups(offer);
         }
     }
 

@@ -282,6 +282,7 @@ impl State {
         groups.list(group, size, merges);
         let buyer = reservations.get(reservation).buyer;
         reservations.buyers[buyer].group = crate::state::one_up(group.0);
+        self.schedule_groups(offer);
     }
 
     fn count_paid_seat(&mut self, offer: OfferIndex, seat: u32) {
@@ -291,6 +292,7 @@ impl State {
         state.groups.unlist(group, size);
         state.groups.get_mut(group).paid += 1;
         state.groups.list(group, size, merges);
+        self.schedule_groups(offer);
     }
 
     /// Frees the seat of a reservation that ended, or counts it as settled where its group is over.
@@ -309,6 +311,7 @@ impl State {
         groups.list(group, size, merges);
         let buyer = reservations.get(groups.seats[seat].reservation).buyer;
         reservations.buyers[buyer].group = None;
+        self.schedule_groups(offer);
     }
 
     /// Keeps one agenda entry for the newest hold queue.

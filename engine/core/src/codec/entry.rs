@@ -1,10 +1,10 @@
 //! One entry of a journal as bytes: its length, its kind, its time, what the event says, the names.
 //!
 //! ```text
-//! entry := varint(bytes of the rest) kind:u8 varint(at − base) fields names
+//! entry := varint(bytes of the rest) kind:u8 varint(at − before) fields names
 //! names := which:u8 [offer] [reservation: id buyer varint(qty) cash points] [group]
 //! ```
-//! Bits 0, 1 and 2 of `which` say whether an offer, a reservation and a group are named. A name that the event itself
+//! `before` is the time of the entry before, or that from which the batch counts. Bits 0, 1 and 2 of `which` say whether an offer, a reservation and a group are named. A name that the event itself
 //! says is not written a second time (see [`said`]). Called by whoever keeps a journal, for each event on the shard's
 //! thread: it appends to the caller's buffer and allocates nothing else.
 

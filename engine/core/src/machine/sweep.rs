@@ -200,7 +200,7 @@ impl Machine {
     fn sweep_group(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
         let offer = due.offer;
         let state = self.state.offer_mut(offer);
-        if state.groups_due != Some(due.at) {
+        if state.groups_due != Some(due) {
             return;
         }
         state.groups_due = None;

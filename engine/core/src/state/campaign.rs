@@ -55,6 +55,11 @@ impl Campaign {
 }
 
 impl Campaign {
+    /// Whether buyers are counted apart from offers: unless the campaign is one offer's own.
+    pub(crate) fn counts_buyers(&self, first: Text<'_>) -> bool {
+        self.offers.len() > 1 || first != self.id()
+    }
+
     /// What is settled next: first what is over already, then what falls due.
     pub(crate) fn first_due(&self) -> Option<Due> {
         self.settling.front().copied().or_else(|| self.agenda.first())
@@ -65,6 +70,11 @@ impl CampaignBuyers {
     /// Buyers remembered, those without units included.
     pub(crate) fn len(&self) -> u64 {
         u64::from(self.rows.len())
+    }
+
+    /// Makes room where little is left; so many buyers are to come in all.
+    pub(crate) fn make_room(&mut self, buyers: u32) {
+        self.ids.make_room(buyers);
     }
 
     /// Units that the buyer has now.

@@ -149,6 +149,17 @@ impl Groups {
         self.rows[group.0].may_join += u32::from(seating.may_join);
     }
 
+    /// Links a seat that a snapshot tells of; false where it is linked already, or is another group's.
+    pub(crate) fn restore_member(&mut self, seat: u32, group: GroupIndex) -> bool {
+        let seating = &self.seats[seat];
+        let is_linked = seating.previous.is_some() || self.rows[group.0].head == one_up(seat);
+        if is_linked || seating.group != group {
+            return false;
+        }
+        self.sit(seat, group);
+        true
+    }
+
     /// Unlinks a seat from its group's list.
     pub(crate) fn rise(&mut self, seat: u32) {
         let Seating { group, previous, next, may_join, .. } = self.seats[seat];

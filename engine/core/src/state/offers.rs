@@ -1,5 +1,6 @@
 //! One offer: its definition, its window, its reservations, its groups and its sums.
 
+use super::agenda::Due;
 use super::campaign::CampaignIndex;
 use super::groups::{Group, Groups};
 use super::pools::PoolTake;
@@ -36,8 +37,8 @@ pub(crate) struct OfferState {
     pub(crate) hold_runs: VecDeque<HoldRun>,
     /// The number of the first queue in `hold_runs`.
     pub(crate) hold_runs_first: u32,
-    /// Whether an agenda entry stands for the earliest group deadline, and for when.
-    pub(crate) groups_due: Option<UnixMs>,
+    /// The agenda entry that stands for the first of the open groups.
+    pub(crate) groups_due: Option<Due>,
     pub(crate) paid: MoneySum,
     pub(crate) owed: MoneySum,
     /// Units held and paid, as bought.

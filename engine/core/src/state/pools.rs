@@ -32,6 +32,12 @@ impl Pool {
         Pool { id: id.as_bytes().into(), total, held: 0, sold: 0, ops: BTreeMap::new() }
     }
 
+    /// A pool that a snapshot tells of; `None` where more units are held and sold than there are (I1).
+    pub(crate) fn restored(id: Text<'_>, total: u64, held: u64, sold: u64) -> Option<Self> {
+        held.checked_add(sold).filter(|&taken| taken <= total)?;
+        Some(Pool { held, sold, ..Pool::new(id, total) })
+    }
+
     pub(crate) fn id(&self) -> Text<'_> {
         Text::stored(&self.id)
     }

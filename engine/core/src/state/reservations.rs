@@ -88,11 +88,33 @@ impl Reservations {
         self.rows.len()
     }
 
-    /// Whether one more reservation with its texts and notes fits.
+    /// Whether one more reservation, buyer or note with its texts fits.
     pub(crate) fn has_room(&self) -> bool {
         self.rows.len() < u32::MAX - 1_024
             && self.notes.len() < u32::MAX - 1_024
             && self.texts.has_room(1_024)
+    }
+
+    /// Makes room in the index of ids where little is left; so many reservations are to come in all.
+    pub(crate) fn make_room(&mut self, reservations: u32) {
+        self.ids.make_room(reservations);
+    }
+
+    /// Makes room in the index of buyers where little is left; so many are to come in all.
+    pub(crate) fn make_room_for_buyers(&mut self, buyers: u32) {
+        self.buyer_ids.make_room(buyers);
+    }
+
+    /// Appends a buyer whose id is new.
+    pub(crate) fn push_buyer(&mut self, hash: TextHash, id: Text<'_>) -> u32 {
+        let id = self.texts.push(id);
+        let at = self.buyers.push(Buyer { id, units: 0, count: 0, newest: None, group: None });
+        self.buyer_ids.insert(hash, at);
+        at
+    }
+
+    pub(crate) fn note_count(&self) -> u32 {
+        self.notes.len()
     }
 
     pub(crate) fn get(&self, at: u32) -> &Reservation {
@@ -135,12 +157,7 @@ impl Reservations {
     /// The buyer's position; an unknown buyer begins.
     pub(crate) fn buyer(&mut self, hashes: &Hashes, id: Text<'_>) -> u32 {
         let hash = hashes.of(id);
-        self.find_buyer(hash, id).unwrap_or_else(|| {
-            let id = self.texts.push(id);
-            let at = self.buyers.push(Buyer { id, units: 0, count: 0, newest: None, group: None });
-            self.buyer_ids.insert(hash, at);
-            at
-        })
+        self.find_buyer(hash, id).unwrap_or_else(|| self.push_buyer(hash, id))
     }
 
     /// Appends a reservation whose id is new, linked to its buyer.

@@ -38,6 +38,13 @@ impl TextHash {
     }
 }
 
+/// Less room than this is little.
+const ROOM_LOW: usize = 1 << 13;
+/// The first room that is made.
+const ROOM_FIRST: usize = 1 << 16;
+/// How far room may run ahead of what has come: few enough bytes per text, and three steps to ten million.
+const ROOM_AHEAD: usize = 16;
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     hash: u32,
@@ -56,6 +63,16 @@ impl Index {
         self.table
             .find(widen(short), |entry| entry.hash == short && is_it(entry.position))
             .map(|entry| entry.position)
+    }
+
+    /// Where little room is left, makes room towards `announced` texts in all, so that the index need not grow by
+    /// doubling. What is announced is not believed at once: room runs ahead of what has come by a fixed factor.
+    pub(crate) fn make_room(&mut self, announced: u32) {
+        let len = self.table.len();
+        if self.table.capacity() - len < ROOM_LOW {
+            let wanted = (announced as usize).min((len * ROOM_AHEAD).max(ROOM_FIRST));
+            self.table.reserve(wanted.saturating_sub(len), |entry| widen(entry.hash));
+        }
     }
 
     /// Adds a text that is not in the index yet.

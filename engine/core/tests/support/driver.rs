@@ -8,8 +8,11 @@
 use crate::journal::{Entry, Journal};
 use crate::names::{Name, texts};
 use crate::seen::{Seen, seen};
-use stampede_core::{Answer, EventId, Machine, Request, ReservationAnswer, Settings, Swept, Text, UnixMs};
+use stampede_core::{
+    Answer, CodecError, EventId, Machine, Request, ReservationAnswer, Settings, Swept, Text, UnixMs,
+};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 /// A machine under test.
 #[derive(Debug)]
@@ -132,6 +135,58 @@ impl Driver {
         seen::<Text<'_>>(&Answer::Audit(Box::new(self.machine.audit())))
     }
 
+    pub(crate) fn digest(&self) -> u128 {
+        self.machine.digest()
+    }
+
+    /// The machine as a snapshot holds it.
+    pub(crate) fn saved(&self) -> Vec<Vec<u8>> {
+        let mut pieces = Vec::new();
+        let put = |piece: &[u8]| -> Result<(), Infallible> {
+            assert!(piece.len() <= 64 << 10, "a piece of {} bytes is longer than 64 KiB", piece.len());
+            pieces.push(piece.to_vec());
+            Ok(())
+        };
+        self.machine.save(put).expect("a list takes every piece");
+        pieces
+    }
+
+    /// A driver of the machine that its snapshot loads, with the same journal behind it. Its tables are keyed
+    /// differently. `Err` says what differs.
+    pub(crate) fn loaded_copy(&self) -> Result<Driver, String> {
+        let settings = Settings { hash_key: !self.settings.hash_key, ..self.settings };
+        let machine = load(settings, &self.saved()).map_err(|error| format!("not loaded: {error}"))?;
+        if machine.digest() != self.machine.digest() {
+            return Err("the digest of the loaded machine differs from the saved one's".into());
+        }
+        if machine.epochs() != self.machine.epochs() || machine.last_event() != self.machine.last_event() {
+            return Err("the events of the loaded machine are called otherwise than the saved one's".into());
+        }
+        let audit = machine.audit();
+        if !audit.broken.is_empty() {
+            return Err(format!("the loaded machine is broken: {}", audit.broken.join(" | ")));
+        }
+        Ok(Driver {
+            settings,
+            machine,
+            journal: self.journal.clone(),
+            now: self.now,
+            ..Driver::new(self.now)
+        })
+    }
+
+    /// Compares with a machine that was driven alike.
+    pub(crate) fn check_same(&self, other: &Driver) -> Result<(), String> {
+        if !self.journal.is_same(&other.journal) {
+            let events = [self, other].map(|driver| driver.journal.entries().len());
+            return Err(format!("the copy's events differ; {events:?} of them"));
+        }
+        if self.machine.digest() != other.machine.digest() {
+            return Err("the copy's digest differs".into());
+        }
+        Ok(())
+    }
+
     /// Replays the journal into a fresh machine and compares. `Err` says what differs.
     pub(crate) fn check_replay(&self) -> Result<(), String> {
         let replayed = self.journal.replayed(self.settings);
@@ -160,6 +215,17 @@ fn is_read(request: &Request<Text<'_>>) -> bool {
             | Request::PoolGet { .. }
             | Request::Reservations { .. }
     )
+}
+
+/// Loads a machine from its pieces.
+pub(crate) fn load(settings: Settings, pieces: &[Vec<u8>]) -> Result<Machine, CodecError> {
+    let mut pieces = pieces.iter();
+    Machine::load(settings, |buffer| {
+        assert!(buffer.is_empty(), "a piece is read into an empty buffer");
+        let piece = pieces.next();
+        buffer.extend(piece.into_iter().flatten());
+        Ok(piece.is_some())
+    })
 }
 
 /// The reservations in an answer with the acceptance event that each names.

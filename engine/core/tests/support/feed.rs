@@ -9,19 +9,19 @@ use stampede_core::{
 };
 
 /// Names by position.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Feed {
     offers: Vec<Offer>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Offer {
     id: String,
     groups: Vec<String>,
     reservations: Vec<Reservation>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reservation {
     id: String,
     buyer: String,

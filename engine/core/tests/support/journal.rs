@@ -60,7 +60,7 @@ pub(crate) struct Intent {
 }
 
 /// Everything that a machine recorded.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<(Stamp, Entry)>,
     feed: feed::Feed,
@@ -68,7 +68,7 @@ pub(crate) struct Journal {
 }
 
 /// Entries as the bytes that a file would hold.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Batch {
     first: EventId,
     base: UnixMs,
@@ -118,6 +118,11 @@ impl Journal {
     /// The bodies of all batches.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = &[u8]> {
         self.batches.iter().map(|batch| batch.body.as_slice())
+    }
+
+    /// Whether both hold the same bytes in the same batches.
+    pub(crate) fn is_same(&self, other: &Journal) -> bool {
+        self.batches == other.batches
     }
 
     /// Appends the entry to its batch, and reads it back: everything it says and names must return.

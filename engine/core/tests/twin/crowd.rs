@@ -12,14 +12,20 @@ use stampede_core::{Buy, GroupChoice, GroupRule, Late, Millis, Money, Offer, Req
 /// How long the group stays open.
 const OPEN_MS: u64 = 1_000;
 const OFFER: Name = "crowd";
+/// Requests and sweeps while the end is told.
+pub(crate) const STEPS: usize = 60;
 
-pub(crate) fn play(history: &History) -> Result<Played, String> {
+/// `copy_at`: before which step a loaded copy joins the machine.
+pub(crate) fn play(history: &History, copy_at: Option<usize>) -> Result<Played, String> {
     let dice = history.moves.first().map_or(Dice::default(), |(_, dice)| *dice);
     guarded(|played| {
         let members = 270 + 2 * u32::from(dice[0]);
         fill(played, members, dice);
         played.advance_to(START + OPEN_MS + u64::from(dice[4] % 2));
-        for &(verb, dice) in history.moves.iter().skip(1).take(60) {
+        for (step, &(verb, dice)) in history.moves.iter().skip(1).take(STEPS).enumerate() {
+            if copy_at == Some(step) {
+                played.make_copy();
+            }
             let asks = matches!(verb, Verb::Show | Verb::Pay | Verb::Cancel | Verb::Return | Verb::Revoke);
             if asks && !one_in(3, dice[0]) {
                 played.one_move(verb, dice, Compare::EveryAnswer);

@@ -23,6 +23,8 @@ const LINES_SHOWN_MAX: usize = 200;
 /// A played sale.
 pub(crate) struct Played {
     pub(crate) driver: Driver,
+    /// A machine loaded from a snapshot of the driver's, driven like it from there on.
+    pub(crate) copy: Option<Driver>,
     pub(crate) twin: Twin,
     /// What the machine answered to every request.
     pub(crate) answers: Vec<(Request<Name>, Seen)>,
@@ -50,6 +52,7 @@ pub(crate) fn play(history: &History, compare: Compare) -> Result<Played, String
 pub(crate) fn guarded(script: impl FnOnce(&mut Played)) -> Result<Played, String> {
     let mut played = Played {
         driver: Driver::new(UnixMs::new(START)),
+        copy: None,
         twin: Twin { now: START, ..Twin::default() },
         answers: Vec::new(),
         sent: Vec::new(),
@@ -90,6 +93,20 @@ fn percent(offer: Name, buyer: Name) -> u8 {
 
 impl Played {
     fn run(&mut self, history: &History, compare: Compare) {
+        self.begin(history, compare);
+        for &(verb, dice) in &history.moves {
+            self.one_move(verb, dice, compare);
+            if self.difference.is_some() {
+                return;
+            }
+        }
+        if compare == Compare::EveryAnswer {
+            self.compare_everything();
+        }
+    }
+
+    /// Pools and offers, before the first move.
+    pub(crate) fn begin(&mut self, history: &History, compare: Compare) {
         for (pool, units) in POOLS.into_iter().zip([16, 30]) {
             self.ask(&Request::PoolAdd { pool, units, op: "o0" }, compare);
         }
@@ -100,15 +117,6 @@ impl Played {
                 (definition.stock, definition.takes) = (Some(4), Vec::new());
             }
             self.ask(&Request::OfferPut { offer, definition: Box::new(definition) }, compare);
-        }
-        for &(verb, dice) in &history.moves {
-            self.one_move(verb, dice, compare);
-            if self.difference.is_some() {
-                return;
-            }
-        }
-        if compare == Compare::EveryAnswer {
-            self.compare_everything();
         }
     }
 
@@ -124,7 +132,7 @@ impl Played {
             Move::Sweep(slice) => self.sweep(slice),
             Move::Restart => {
                 self.note("restart");
-                self.driver.restart();
+                self.drivers().for_each(Driver::restart);
                 self.demand = Demand::default();
             }
         }
@@ -133,10 +141,39 @@ impl Played {
     pub(crate) fn advance_to(&mut self, now: u64) {
         self.note(&format!("advance {}", now - START));
         self.twin.settle(now);
-        self.driver.advance_to(UnixMs::new(now));
+        self.drivers().for_each(|driver| driver.advance_to(UnixMs::new(now)));
+    }
+
+    fn drivers(&mut self) -> impl Iterator<Item = &mut Driver> {
+        core::iter::once(&mut self.driver).chain(&mut self.copy)
+    }
+
+    /// Saves the machine, and drives what is loaded beside it from here on. A loaded machine is swept before it serves:
+    /// so both are.
+    pub(crate) fn make_copy(&mut self) {
+        self.note("save, load");
+        match self.driver.loaded_copy() {
+            Ok(copy) => self.copy = Some(copy),
+            Err(error) => self.difference = Some(error),
+        }
+        self.drivers().for_each(|driver| driver.sweep_all(5));
+        self.check_copy();
+    }
+
+    /// Compares the machine with its copy.
+    fn check_copy(&mut self) {
+        if let (Some(copy), None) = (&self.copy, &self.difference)
+            && let Err(words) = self.driver.check_same(copy)
+        {
+            self.difference = Some(format!("THE LOADED COPY DIFFERS: {words}"));
+        }
     }
 
     pub(crate) fn sweep(&mut self, slice: usize) {
+        // Outdated agenda entries use up a slice, and a copy has none: only whole sweeps end alike.
+        if self.copy.is_some() {
+            return self.drivers().for_each(|driver| driver.sweep_all(slice));
+        }
         let swept = self.driver.sweep(slice);
         self.note(&format!("sweep {slice} -> {swept:?}"));
     }
@@ -147,7 +184,8 @@ impl Played {
 
     pub(crate) fn ask(&mut self, request: &Request<Name>, compare: Compare) {
         self.note(&format!("@{} {request:?}", self.driver.now().get() - START));
-        let got = self.ask_machine(request);
+        let got = ask_machine(&mut self.driver, request);
+        self.ask_copy(request, &got);
         let wanted = seen(&self.twin.handle(request, self.driver.now().get(), percent));
         self.note(&format!("    -> {got}"));
         let names_a_frozen_field = got.status == "!OFFER_FROZEN"
@@ -166,35 +204,12 @@ impl Played {
         self.answers.push((request.clone(), got));
     }
 
-    fn ask_machine(&mut self, request: &Request<Name>) -> Seen {
-        if let Request::Reservations { offer, state, count, .. } = request {
-            return self.whole_list(offer, *state, *count);
+    fn ask_copy(&mut self, request: &Request<Name>, got: &Seen) {
+        let Some(copy) = &mut self.copy else { return };
+        let copied = ask_machine(copy, request);
+        if copied != *got && self.difference.is_none() {
+            self.difference = Some(format!("THE LOADED COPY DIFFERS\n  machine: {got}\n     copy: {copied}"));
         }
-        // The list of all offers shows what has been swept: it hangs on everything that is due in the whole shard.
-        if matches!(request, Request::OfferList { .. }) {
-            self.driver.sweep_all(2);
-        }
-        self.driver.ask(request)
-    }
-
-    /// All pages of a list as one.
-    fn whole_list(&mut self, offer: Name, state: StateFilter, count: u32) -> Seen {
-        let (mut ids, mut details, mut cursor) = (Vec::new(), Vec::new(), 0);
-        loop {
-            let page = self.driver.ask(&Request::Reservations { offer, state, cursor, count });
-            let (Some(id), Some(detail)) = (page.get("ids"), page.get("detail")) else { return page };
-            if !id.is_empty() {
-                assert!(id.split(',').count() <= count as usize, "a page holds more than was asked for");
-                ids.push(id.to_owned());
-                details.push(detail.to_owned());
-            }
-            match page.get("next") {
-                Some(next) => cursor = next.parse().expect("a cursor is a number"),
-                None => break,
-            }
-        }
-        let pairs = vec![("ids", ids.join(",")), ("detail", details.join(" | "))];
-        Seen { status: "RESERVATIONS".to_owned(), pairs }
     }
 
     /// What can be asked about the sale, but for what shows only what was swept.
@@ -220,7 +235,7 @@ impl Played {
             self.advance_to(next.max(self.driver.now().get()) + passing);
             let reads = self.reads();
             let looked: Vec<_> = reads.iter().map(|request| self.driver.look(request)).collect();
-            self.driver.sweep_all(3);
+            self.drivers().for_each(|driver| driver.sweep_all(3));
             for (request, looked) in reads.iter().zip(looked) {
                 let swept = self.driver.ask(request);
                 if looked.as_ref().is_some_and(|looked| *looked != swept) && self.difference.is_none() {
@@ -234,7 +249,8 @@ impl Played {
     /// Everything that can be asked about the sale at its end.
     pub(crate) fn compare_everything(&mut self) {
         self.compare_looks();
-        self.driver.sweep_all(2);
+        self.drivers().for_each(|driver| driver.sweep_all(2));
+        self.check_copy();
         let mut requests = self.reads();
         requests.insert(0, Request::OfferList { cursor: 0, count: 100 });
         for request in requests {
@@ -261,5 +277,39 @@ impl Played {
         if let (Err(error), None) = (self.driver.check_replay(), &self.difference) {
             self.difference = Some(error);
         }
+        if let (Err(error), None) = (self.driver.loaded_copy(), &self.difference) {
+            self.difference = Some(error);
+        }
     }
+}
+
+fn ask_machine(driver: &mut Driver, request: &Request<Name>) -> Seen {
+    if let Request::Reservations { offer, state, count, .. } = request {
+        return whole_list(driver, offer, *state, *count);
+    }
+    // The list of all offers shows what has been swept: it hangs on everything that is due in the whole shard.
+    if matches!(request, Request::OfferList { .. }) {
+        driver.sweep_all(2);
+    }
+    driver.ask(request)
+}
+
+/// All pages of a list as one.
+fn whole_list(driver: &mut Driver, offer: Name, state: StateFilter, count: u32) -> Seen {
+    let (mut ids, mut details, mut cursor) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let page = driver.ask(&Request::Reservations { offer, state, cursor, count });
+        let (Some(id), Some(detail)) = (page.get("ids"), page.get("detail")) else { return page };
+        if !id.is_empty() {
+            assert!(id.split(',').count() <= count as usize, "a page holds more than was asked for");
+            ids.push(id.to_owned());
+            details.push(detail.to_owned());
+        }
+        match page.get("next") {
+            Some(next) => cursor = next.parse().expect("a cursor is a number"),
+            None => break,
+        }
+    }
+    let pairs = vec![("ids", ids.join(",")), ("detail", details.join(" | "))];
+    Seen { status: "RESERVATIONS".to_owned(), pairs }
 }

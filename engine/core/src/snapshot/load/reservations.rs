@@ -1,0 +1,102 @@
+//! Reads buyers, reservations and notes: nearly all of a snapshot.
+
+use super::offers::{Announced, deadline, place_up_to};
+use super::place_in;
+use crate::codec::{CodecError, Reader};
+use crate::event::Seq;
+use crate::money::MAX_NUMBER;
+use crate::state::{NoteKind, OfferState, Reservation};
+use crate::store::Hashes;
+
+/// More reservations of one buyer than can be hold fewer units than this, so that sums over offers stay in range.
+const BUYER_UNITS_MAX: u64 = MAX_NUMBER;
+
+/// How many reservations a buyer has is counted as they come.
+pub(super) fn buyer(
+    read: &mut Reader<'_>,
+    offer: &mut OfferState,
+    hashes: &Hashes,
+    announced: Announced,
+) -> Result<(), CodecError> {
+    let reservations = &mut offer.reservations;
+    if reservations.buyers.len() == announced.buyers || !reservations.has_room() {
+        return Err(read.expected("no more buyers than the offer says"));
+    }
+    let id = read.text()?;
+    let units = read.number()?;
+    if units > BUYER_UNITS_MAX {
+        return Err(read.expected("at most 2^53 - 1 units before this byte"));
+    }
+    let group = place_up_to(announced.groups, read)?;
+    let at = reservations.push_buyer(hashes.of(id), id);
+    let buyer = &mut reservations.buyers[at];
+    (buyer.units, buyer.group) = (units, group);
+    Ok(())
+}
+
+pub(super) fn reservation(
+    read: &mut Reader<'_>,
+    offer: &mut OfferState,
+    hashes: &Hashes,
+    announced: Announced,
+) -> Result<(), CodecError> {
+    let reservations = &mut offer.reservations;
+    if reservations.len() == announced.reservations || !reservations.has_room() {
+        return Err(read.expected("no more reservations than the offer says"));
+    }
+    let id = read.text()?;
+    let buyer = place_in(reservations.buyers.len(), read)?;
+    let (qty, returned) = (read.small()?, read.small()?);
+    if returned > qty {
+        return Err(read.expected("no more units returned than bought before this byte"));
+    }
+    let price = read.money()?;
+    let deadline = deadline(read)?;
+    let event = Seq(read.number()?);
+    let seat = place_up_to(announced.seats, read)?;
+    let (status, cause, is_cut) = (read.status()?, read.end_cause()?, read.fact()?);
+    reservations.push(hashes, id, |id| Reservation {
+        id,
+        buyer,
+        qty,
+        returned,
+        price,
+        deadline,
+        event,
+        previous_of_buyer: None,
+        seat,
+        note: None,
+        status,
+        cause,
+        is_cut,
+    });
+    Ok(())
+}
+
+pub(super) fn note(
+    read: &mut Reader<'_>,
+    offer: &mut OfferState,
+    announced: Announced,
+) -> Result<(), CodecError> {
+    let reservations = &mut offer.reservations;
+    if reservations.note_count() == announced.notes || !reservations.has_room() {
+        return Err(read.expected("no more notes than the offer says"));
+    }
+    let at = place_in(reservations.len(), read)?;
+    let kind = read.byte()?;
+    let text = read.text()?;
+    match kind {
+        1 => reservations.note(at, text, |reference| NoteKind::Paid { reference }),
+        2 => {
+            let (owe, is_late) = (read.money()?, read.fact()?);
+            reservations.note(at, text, |reference| NoteKind::Owed { reference, owe, is_late });
+        }
+        3 => {
+            let (qty, restock, owe) = (read.small()?, read.restock()?, read.money()?);
+            reservations.note(at, text, |op| NoteKind::Returned { op, qty, restock, owe });
+        }
+        4 => reservations.note(at, text, |buyer| NoteKind::Referrer { buyer }),
+        _ => return Err(read.expected("a kind of note, 1 to 4, before its text")),
+    }
+    Ok(())
+}
