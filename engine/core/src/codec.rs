@@ -8,6 +8,7 @@
 //! neither panics nor allocates more than they carry: it ends in a [`CodecError`]. Texts come back byte for byte and
 //! are not judged anew, since they were before they were written.
 
+mod demand;
 mod entries;
 mod entry;
 mod kind;
@@ -15,6 +16,7 @@ mod offer;
 mod terms;
 mod wire;
 
+pub(crate) use demand::{DemandRead, write_demand};
 pub use entries::Entries;
 pub use entry::encode;
 pub(crate) use offer::{read_offer, write_offer};

@@ -315,11 +315,3 @@ impl<T> From<No> for Answer<T> {
         }
     }
 }
-
-// STUB
-impl Machine {
-    /// Stub.
-    pub fn save<E>(&self, _put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> { Ok(()) }
-    /// Stub.
-    pub fn load<E: From<crate::codec::CodecError>>(_settings: Settings, _next: impl FnMut(&mut alloc::vec::Vec<u8>) -> Result<bool, E>) -> Result<Machine, E> { Err(E::from(crate::codec::CodecError{offset:0, expected:"stub"})) }
-}

@@ -4,7 +4,7 @@
 //! there. Called by replays, by the feed and by the tools; the layout is in `entry`.
 
 use super::entry::said;
-use super::{CodecError, Reader, kind, read_offer};
+use super::{CodecError, DemandRead, Reader, kind, read_offer};
 use crate::event::{
     Accepted, Entry, Event, EventId, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames, Seat,
     Seq, Stamp,
@@ -23,12 +23,20 @@ pub struct Entries<'a> {
     base: UnixMs,
     /// The definition in the entry read last.
     definition: Option<Box<Offer>>,
+    /// The lists in the demand entry read last.
+    demand: DemandRead<'a>,
 }
 
 impl<'a> Entries<'a> {
     /// The entries of `body`, of which the first is called `first`, the first one's time counted from `base`.
     pub fn new(body: &'a [u8], first: EventId, base: UnixMs) -> Self {
-        Entries { read: Reader::new(body), next: first, base, definition: None }
+        Entries {
+            read: Reader::new(body),
+            next: first,
+            base,
+            definition: None,
+            demand: DemandRead::default(),
+        }
     }
 
     /// The name that the next entry has, if there is one.
@@ -48,7 +56,7 @@ impl<'a> Entries<'a> {
 
     /// The next entry; `None` behind the last. After an error there is nothing to go on with.
     ///
-    /// Cost: allocates for the definition in an offer's entry alone.
+    /// Cost: allocates for the definition in an offer's entry alone, and once for the lists of demand.
     #[expect(clippy::should_implement_trait, reason = "the entry borrows the walker, an iterator's cannot")]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, CodecError> {
         if self.read.is_at_end() {
@@ -57,7 +65,11 @@ impl<'a> Entries<'a> {
         let mut part = self.next_part()?;
         let kind = part.byte()?;
         let at = self.time(&mut part)?;
-        let event = read_event(&mut part, kind, at, &mut self.definition)?;
+        let event = if kind == kind::DEMAND {
+            self.demand.read(&mut part).map(Event::Demand)?
+        } else {
+            read_event(&mut part, kind, at, &mut self.definition)?
+        };
         let names = read_names(&mut part, &event)?;
         part.end()?;
         let stamp = Stamp { id: self.next, at };
@@ -93,19 +105,19 @@ fn following(id: EventId) -> EventId {
     EventId { seq: Seq(id.seq.0.wrapping_add(1)), ..id }
 }
 
-fn read_event<'a>(
+fn read_event<'e, 'a: 'e>(
     read: &mut Reader<'a>,
     kind: u8,
     at: UnixMs,
-    definition: &'a mut Option<Box<Offer>>,
-) -> Result<Event<'a>, CodecError> {
+    definition: &'e mut Option<Box<Offer>>,
+) -> Result<Event<'e>, CodecError> {
     match kind {
         kind::ACCEPTED => read_accepted(read, at).map(Event::Accepted),
         kind::PAID | kind::RELEASED | kind::WON | kind::REFUNDED | kind::OWED | kind::RETURNED => {
             read_change(read, kind)
         }
         kind::GROUP_OPENED..=kind::MOVED => read_group_event(read, kind, at),
-        kind::OFFER_PUT..=kind::POOL_ADDED => read_operator_event(read, kind, definition),
+        kind::OFFER_PUT..=kind::OFFER_REMOVED => read_operator_event(read, kind, definition),
         _ => Err(read.expected("a known kind of event at the entry's front")),
     }
 }
@@ -193,11 +205,11 @@ fn read_group_event<'a>(read: &mut Reader<'a>, kind: u8, at: UnixMs) -> Result<E
     })
 }
 
-fn read_operator_event<'a>(
+fn read_operator_event<'e, 'a: 'e>(
     read: &mut Reader<'a>,
     kind: u8,
-    definition: &'a mut Option<Box<Offer>>,
-) -> Result<Event<'a>, CodecError> {
+    definition: &'e mut Option<Box<Offer>>,
+) -> Result<Event<'e>, CodecError> {
     match kind {
         kind::OFFER_PUT => {
             let offer = read.text()?;
@@ -217,12 +229,13 @@ fn read_operator_event<'a>(
         }
         kind::OFFER_PAUSED => Event::OfferPaused { offer },
         kind::OFFER_RESUMED => Event::OfferResumed { offer },
+        kind::OFFER_REMOVED => Event::OfferRemoved { offer },
         kind::OFFER_CLOSED => Event::OfferClosed { offer, by: read.close_cause()? },
         _ => Event::OfferExtended { offer, by: read.length()?, op: read.text()? },
     })
 }
 
-fn read_names<'a>(read: &mut Reader<'a>, event: &Event<'a>) -> Result<Names<'a>, CodecError> {
+fn read_names<'e, 'a: 'e>(read: &mut Reader<'a>, event: &Event<'e>) -> Result<Names<'e>, CodecError> {
     let said = said(event);
     let which = read.byte()?;
     if which > 0b111 {

@@ -8,7 +8,7 @@
 //! says is not written a second time (see [`said`]). Called by whoever keeps a journal, for each event on the shard's
 //! thread: it appends to the caller's buffer and allocates nothing else.
 
-use super::{Writer, kind, write_offer};
+use super::{Writer, kind, write_demand, write_offer};
 use crate::event::{Accepted, Entry, Event, Names, ReservationNames};
 use crate::time::UnixMs;
 use alloc::vec::Vec;
@@ -233,6 +233,14 @@ fn write_operator_event(out: &mut Writer<'_>, event: &Event<'_>, since_base: u64
             out.text(pool);
             out.signed(units);
             out.text(op);
+        }
+        Event::OfferRemoved { offer } => {
+            head(out, kind::OFFER_REMOVED);
+            out.small(offer.0);
+        }
+        Event::Demand(ref moved) => {
+            head(out, kind::DEMAND);
+            write_demand(out, moved);
         }
         _ => unreachable!("write_event writes the other kinds: {event:?}"),
     }

@@ -19,3 +19,5 @@ pub(super) const OFFER_RESUMED: u8 = 16;
 pub(super) const OFFER_CLOSED: u8 = 17;
 pub(super) const OFFER_EXTENDED: u8 = 18;
 pub(super) const POOL_ADDED: u8 = 19;
+pub(super) const OFFER_REMOVED: u8 = 20;
+pub(super) const DEMAND: u8 = 21;

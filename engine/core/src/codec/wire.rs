@@ -251,11 +251,26 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl Fn(&mut Self) -> Result<T, CodecError>,
     ) -> Result<Vec<T>, CodecError> {
+        let mut list = Vec::new();
+        self.list_into(&mut list, read)?;
+        Ok(list)
+    }
+
+    /// A list as [`Reader::list`] reads it, in place of what the other list held.
+    pub(crate) fn list_into<T>(
+        &mut self,
+        list: &mut Vec<T>,
+        read: impl Fn(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<(), CodecError> {
+        list.clear();
         let count = self.number()?;
         if count > LIST_ENTRIES_MAX {
             return Err(self.expected("a list of at most 1,024 entries before this byte"));
         }
-        (0..count).map(|_| read(self)).collect()
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(())
     }
 }
 

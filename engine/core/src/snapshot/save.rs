@@ -83,12 +83,13 @@ fn write_offer_row(out: &mut Writer<'_>, offer: &OfferState) {
         out.small(take.units);
     }
     out.length(offer.extended);
-    for MoneySum { cash, points } in [offer.paid, offer.owed] {
-        out.wide(cash);
-        out.wide(points);
-    }
+    write_sums(out, [offer.paid, offer.owed]);
     out.number(offer.units_held);
     out.number(offer.units_sold);
+    out.maybe(offer.removed.as_deref(), |out, removed| {
+        removed.reservations.iter().for_each(|&count| out.number(count));
+        write_sums(out, [removed.kept, removed.owed_back]);
+    });
     out.number(offer.groups.formed);
     out.number(offer.groups.failed);
     out.small(offer.reservations.buyers.len());
@@ -96,6 +97,13 @@ fn write_offer_row(out: &mut Writer<'_>, offer: &OfferState) {
     out.small(offer.reservations.note_count());
     out.small(offer.groups.rows.len());
     out.small(offer.groups.seats.len());
+}
+
+fn write_sums(out: &mut Writer<'_>, sums: [MoneySum; 2]) {
+    for MoneySum { cash, points } in sums {
+        out.wide(cash);
+        out.wide(points);
+    }
 }
 
 fn save_reservations<E, P: FnMut(&[u8]) -> Result<(), E>>(

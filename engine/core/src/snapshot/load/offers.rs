@@ -3,8 +3,9 @@
 use super::{Loading, place_in};
 use crate::codec::{CodecError, Reader, read_offer};
 use crate::money::MoneySum;
-use crate::state::{HoldRun, OfferState, PoolTake};
+use crate::state::{HoldRun, OfferState, PoolTake, Removed};
 use crate::time::Millis;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 /// More rows than a table takes.
@@ -61,18 +62,34 @@ impl Loading {
         if offer.extended.get() > TIME_MAX.cast_unsigned() {
             return Err(read.expected("extensions within 2^61 ms before this byte"));
         }
-        offer.paid = MoneySum { cash: read.wide()?, points: read.wide()? };
-        offer.owed = MoneySum { cash: read.wide()?, points: read.wide()? };
+        (offer.paid, offer.owed) = (sum(read)?, sum(read)?);
         (offer.units_held, offer.units_sold) = (read.number()?, read.number()?);
+        offer.removed = read.maybe(removed)?.map(Box::new);
+        let is_live = offer.removed.is_none();
         (offer.groups.formed, offer.groups.failed) = (read.number()?, read.number()?);
         // They come in pieces of their own.
         offer.hold_runs = VecDeque::new();
         let index = self.state.insert_offer(offer);
-        self.state.campaigns[campaign.0].offers.push(index);
+        if is_live {
+            self.state.campaigns[campaign.0].offers.push(index);
+        }
         self.offers.push(announced(read)?);
         debug_assert_eq!(self.offers.len(), index.0 as usize + 1);
         Ok(())
     }
+}
+
+fn sum(read: &mut Reader<'_>) -> Result<MoneySum, CodecError> {
+    Ok(MoneySum { cash: read.wide()?, points: read.wide()? })
+}
+
+fn removed(read: &mut Reader<'_>) -> Result<Removed, CodecError> {
+    let mut removed = Removed::default();
+    for count in &mut removed.reservations {
+        *count = read.number()?;
+    }
+    (removed.kept, removed.owed_back) = (sum(read)?, sum(read)?);
+    Ok(removed)
 }
 
 fn announced(read: &mut Reader<'_>) -> Result<Announced, CodecError> {
