@@ -7,6 +7,8 @@
 pub mod args;
 pub mod describe;
 pub mod error;
+pub mod feed;
+mod foreign;
 mod later;
 pub mod operator;
 pub mod session;
@@ -17,6 +19,7 @@ pub mod table;
 use crate::resp::decode::Frame;
 use args::Args;
 use error::{CommandError, Shown};
+use feed::FeedAsk;
 use session::{Local, Session};
 use spec::Spec;
 use stampede_engine::core::{Request, Text};
@@ -28,6 +31,8 @@ pub enum Command<'a> {
     Shard(Request<Text<'a>>),
     /// Every shard; the answers become one.
     EveryShard(EveryShard),
+    /// The feeds.
+    Feed(FeedAsk),
     /// The connection itself.
     Session(Session<'a>),
     /// Nobody else: the answer follows from the frame and from counters.
@@ -83,9 +88,10 @@ pub fn parse(frame: Frame<'_>) -> Result<Command<'_>, CommandError> {
 pub fn find(frame: Frame<'_>) -> Result<&'static Spec, CommandError> {
     let name = frame.name();
     let Some(spec) = table::TABLE.iter().find(|spec| spec.is_named(name)) else {
-        return Err(match later::later(name) {
-            Some(command) => CommandError::NotYet(command),
-            None => CommandError::Unknown(Shown::new(name)),
+        return Err(match (later::later(name), foreign::foreign(name)) {
+            (Some(command), _) => CommandError::NotYet(command),
+            (None, Some((command, why))) => CommandError::Foreign { command, why },
+            (None, None) => CommandError::Unknown(Shown::new(name)),
         });
     };
     if spec.subcommands.is_empty() {
@@ -96,9 +102,10 @@ pub fn find(frame: Frame<'_>) -> Result<&'static Spec, CommandError> {
         return Ok(spec);
     };
     spec.subcommands.iter().find(|sub| sub.is_named(word)).ok_or_else(|| {
-        match later::later_subcommand(spec, word) {
-            Some(command) => CommandError::NotYet(command),
-            None => CommandError::UnknownSubcommand { command: spec.name, word: Shown::new(word) },
+        match (later::later_subcommand(spec, word), foreign::foreign_subcommand(spec.name, word)) {
+            (Some(command), _) => CommandError::NotYet(command),
+            (None, Some((command, why))) => CommandError::Foreign { command, why },
+            (None, None) => CommandError::UnknownSubcommand { command: spec.name, word: Shown::new(word) },
         }
     })
 }

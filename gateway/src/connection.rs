@@ -9,6 +9,7 @@
 mod batch;
 mod byte_queue;
 mod dispatch;
+mod feed_read;
 mod lane;
 mod patience;
 mod pipeline;
@@ -18,7 +19,7 @@ use crate::resp::decode::{Decoder, Limits};
 use crate::shared::{PeerId, Shared};
 use byte_queue::ByteQueue;
 use bytes::{Buf, BytesMut};
-use dispatch::{Desk, Next};
+use dispatch::{Desk, Next, Origin};
 use patience::{Owes, Patience, Waits};
 use pipeline::Pipeline;
 use std::future::{Future, poll_fn};
@@ -149,7 +150,7 @@ impl Connection {
         loop {
             self.pipeline.poll_back(context);
             // What was submitted now has to be asked for once more, or nobody would be woken for it.
-            let mut moved = self.pump();
+            let mut moved = self.pump(context);
             if !self.out.is_empty() {
                 moved |= self.poll_write(context)?.is_ready();
             }
@@ -166,8 +167,8 @@ impl Connection {
     }
 
     /// Writes the replies that are due and carries out the frames that have room; tells whether there were any.
-    fn pump(&mut self) -> bool {
-        self.pipeline.write(&mut self.out);
+    fn pump(&mut self, context: &mut Context<'_>) -> bool {
+        self.pipeline.poll_write(context, &mut self.out);
         let taken = self.take_frames();
         if taken > 0 {
             self.pipeline.submit();
@@ -180,11 +181,10 @@ impl Connection {
     fn take_frames(&mut self) -> u64 {
         let mut taken = 0;
         while matches!(self.phase, Phase::Serving | Phase::Draining) && self.has_room() {
-            let from_batch = !self.batch.is_empty();
-            let (bytes, decoder) = if from_batch {
-                (&mut self.batch, &mut self.batch_decoder)
+            let (bytes, decoder, origin) = if self.batch.is_empty() {
+                (&mut self.read, &mut self.decoder, Origin::Socket)
             } else {
-                (&mut self.read, &mut self.decoder)
+                (&mut self.batch, &mut self.batch_decoder, Origin::Batch)
             };
             let frame = match decoder.decode(bytes) {
                 Ok(Some(frame)) => frame,
@@ -207,7 +207,7 @@ impl Connection {
                 }
             };
             let len = frame.bytes().len();
-            let Ok(next) = self.desk.take(frame, &mut self.pipeline, &mut self.out) else { break };
+            let Ok(next) = self.desk.take(frame, origin, &mut self.pipeline, &mut self.out) else { break };
             bytes.advance(len);
             taken += 1;
             match next {

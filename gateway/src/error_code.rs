@@ -20,11 +20,13 @@ pub enum ErrorCode {
     ShardDown,
     /// No room on the disk to keep what the request would do.
     DiskFull,
+    /// A place in a feed that is no longer kept.
+    Gone,
 }
 
 impl ErrorCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [ErrorCode; 7] = [
+    pub const ALL: [ErrorCode; 8] = [
         ErrorCode::Err,
         ErrorCode::CrossSlot,
         ErrorCode::NoProto,
@@ -32,6 +34,7 @@ impl ErrorCode {
         ErrorCode::Busy,
         ErrorCode::ShardDown,
         ErrorCode::DiskFull,
+        ErrorCode::Gone,
     ];
 
     /// The word on the wire.
@@ -44,6 +47,7 @@ impl ErrorCode {
             ErrorCode::Busy => "BUSY",
             ErrorCode::ShardDown => "SHARDDOWN",
             ErrorCode::DiskFull => "DISKFULL",
+            ErrorCode::Gone => "GONE",
         }
     }
 
@@ -57,6 +61,7 @@ impl ErrorCode {
             ErrorCode::Busy => 205,
             ErrorCode::ShardDown => 206,
             ErrorCode::DiskFull => 207,
+            ErrorCode::Gone => 208,
         }
     }
 
@@ -82,6 +87,9 @@ impl ErrorCode {
             ErrorCode::DiskFull => {
                 "The disk of the journal has too little room left. Nothing was taken; reads are answered as before. Make room; then the same request goes through."
             }
+            ErrorCode::Gone => {
+                "The feed no longer keeps the entries that were asked for; the text names the first one that it has. Take stock by other means, then read on from there."
+            }
         }
     }
 
@@ -89,7 +97,11 @@ impl ErrorCode {
     pub const fn retryable(self) -> bool {
         match self {
             ErrorCode::Busy | ErrorCode::ShardDown | ErrorCode::DiskFull => true,
-            ErrorCode::Err | ErrorCode::CrossSlot | ErrorCode::NoProto | ErrorCode::ExecAbort => false,
+            ErrorCode::Err
+            | ErrorCode::CrossSlot
+            | ErrorCode::NoProto
+            | ErrorCode::ExecAbort
+            | ErrorCode::Gone => false,
         }
     }
 }

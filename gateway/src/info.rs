@@ -98,7 +98,8 @@ fn server(shared: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let (count, max) = (shared.peers.count(), shared.limits.connections);
-    write!(text, "connected_clients:{count}\r\nmaxclients:{max}\r\nblocked_clients:0\r\n")
+    let blocked = shared.readers.blocked();
+    write!(text, "connected_clients:{count}\r\nmaxclients:{max}\r\nblocked_clients:{blocked}\r\n")
 }
 
 fn persistence(shared: &Shared, text: &mut String) -> std::fmt::Result {

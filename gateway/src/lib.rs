@@ -13,6 +13,7 @@ mod field_error;
 mod info;
 pub mod offer_text;
 pub mod ops;
+mod readers;
 pub mod reply;
 pub mod resp;
 pub mod server;

@@ -5,6 +5,7 @@
 //! [`every_shard`] for answers that several shards gave together.
 
 pub mod every_shard;
+pub mod feed;
 mod lists;
 
 use crate::error_code::ErrorCode;

@@ -6,6 +6,7 @@
 
 use crate::config::{Config, Durability};
 use crate::connection::Connection;
+use crate::readers::Readers;
 use crate::shared::{Counts, PeerId, Peers, Shared};
 use anyhow::Context as _;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -58,6 +59,7 @@ impl Server {
     pub fn start_with(config: &Config, engine: Engine) -> anyhow::Result<Server> {
         let listener = listen(config.listen)
             .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
+        let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             engine,
             limits: config.limits,
@@ -65,8 +67,9 @@ impl Server {
             started: Instant::now(),
             peers: Peers::default(),
             counts: Counts::default(),
+            readers: Readers::new(),
+            stopping: stopped.clone(),
         });
-        let (stop, stopped) = watch::channel(false);
         let (alive, tasks) = mpsc::channel(1);
         tokio::spawn(accept(listener, Arc::clone(&shared), stopped, alive));
         Ok(Server { shared, stop, tasks })

@@ -4,11 +4,14 @@
 //! added to once per wake of a connection. Made by the server, read by connections and INFO.
 
 use crate::config::Limits;
+use crate::readers::Readers;
 use parking_lot::Mutex;
 use stampede_engine::Engine;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// What all connections share.
@@ -21,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) peers: Peers,
     pub(crate) counts: Counts,
+    pub(crate) readers: Arc<Readers>,
+    /// True once the server is stopping: nobody waits any longer.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// Counters for INFO. Relaxed everywhere: they are for people and order nothing.

@@ -4,7 +4,7 @@
 
 use crate::command::args::Args;
 use crate::command::find;
-use crate::command::spec::{Effect, Group, Spec};
+use crate::command::spec::{Effect, Group, Keys, Spec};
 use crate::command::table::TABLE;
 use crate::error_code::ErrorCode;
 use crate::resp::decode::Frame;
@@ -72,12 +72,13 @@ pub fn get_keys(out: &mut Encoder<'_>, command: Frame<'_>) {
     if spec.check_arity(command).is_err() {
         return out.error(ErrorCode::Err.name(), "Invalid number of arguments specified for command");
     }
-    match spec.key_of(command) {
-        Some(key) => {
-            out.array(1);
-            out.bulk(key);
-        }
-        None => out.error(ErrorCode::Err.name(), "The command has no key arguments"),
+    let keys = spec.keys_of(command);
+    if keys.is_empty() {
+        return out.error(ErrorCode::Err.name(), "The command has no key arguments");
+    }
+    out.array(keys.len());
+    for key in keys {
+        out.bulk(key);
     }
 }
 
@@ -97,7 +98,7 @@ fn by_wire_name(name: &[u8]) -> Option<&'static Spec> {
 }
 
 fn ten_fields(out: &mut Encoder<'_>, spec: &Spec) {
-    let key = u64::from(spec.key);
+    let key = u64::from(spec.keys.place());
     out.array(10);
     out.bulk(wire_name(spec).as_bytes());
     out.signed(i64::from(spec.arity));
@@ -122,11 +123,13 @@ fn ten_fields(out: &mut Encoder<'_>, spec: &Spec) {
     }
 }
 
-/// How a client finds the key: begin at its place, take one.
+/// How a client finds the keys: where to begin, and how many to take.
 fn key_specification(out: &mut Encoder<'_>, spec: &Spec) {
-    if spec.key == 0 {
-        return out.array(0);
-    }
+    let place = match spec.keys {
+        Keys::None => return out.array(0),
+        Keys::At(place) => Some(place),
+        Keys::Streams => None,
+    };
     out.array(1);
     out.map(3);
     out.key(key!(5 "flags"));
@@ -139,22 +142,36 @@ fn key_specification(out: &mut Encoder<'_>, spec: &Spec) {
     out.simple(purpose);
     out.key(key!(12 "begin_search"));
     out.map(2);
-    out.pair_bulk(key!(4 "type"), b"index");
-    out.key(key!(4 "spec"));
-    out.map(1);
-    out.pair_integer(key!(5 "index"), u64::from(spec.key));
+    if let Some(place) = place {
+        out.pair_bulk(key!(4 "type"), b"index");
+        out.key(key!(4 "spec"));
+        out.map(1);
+        out.pair_integer(key!(5 "index"), u64::from(place));
+    } else {
+        out.pair_bulk(key!(4 "type"), b"keyword");
+        out.key(key!(4 "spec"));
+        out.map(2);
+        out.pair_bulk(key!(7 "keyword"), b"STREAMS");
+        out.pair_integer(key!(9 "startfrom"), 1);
+    }
+    // Without a place: half of what stands behind the word, up to the last argument.
+    let (last, part) = if place.is_some() { (0, 0) } else { (-1, 2) };
     out.key(key!(9 "find_keys"));
     out.map(2);
     out.pair_bulk(key!(4 "type"), b"range");
     out.key(key!(4 "spec"));
     out.map(3);
-    out.pair_integer(key!(7 "lastkey"), 0);
+    out.key(key!(7 "lastkey"));
+    out.signed(last);
     out.pair_integer(key!(7 "keystep"), 1);
-    out.pair_integer(key!(5 "limit"), 0);
+    out.pair_integer(key!(5 "limit"), part);
 }
 
 fn flags(spec: &Spec) -> &'static [&'static str] {
     match (spec.effect, spec.group) {
+        (Effect::Read, Group::Feed) if spec.keys == Keys::Streams => {
+            &["readonly", "noscript", "blocking", "movablekeys"]
+        }
         (Effect::Write, Group::Operator) => &["write", "admin", "noscript"],
         (Effect::Write, _) => &["write", "denyoom", "noscript", "fast"],
         (Effect::Read, _) => &["readonly", "noscript"],
@@ -165,6 +182,10 @@ fn flags(spec: &Spec) -> &'static [&'static str] {
 
 fn categories(spec: &Spec) -> &'static [&'static str] {
     match (spec.effect, spec.group) {
+        (Effect::Read, Group::Feed) if spec.keys == Keys::Streams => {
+            &["@read", "@stream", "@slow", "@blocking"]
+        }
+        (Effect::Read, Group::Feed) => &["@read", "@stream", "@slow"],
         (Effect::Write, Group::Operator) => &["@write", "@admin", "@slow"],
         (Effect::Write, _) => &["@write", "@fast"],
         (Effect::Read, _) => &["@read", "@slow"],

@@ -26,6 +26,25 @@ pub enum CommandError {
     /// A command, subcommand or argument of a later version.
     #[error("{0} is not yet supported")]
     NotYet(&'static str),
+    /// A command of Redis that has no place here.
+    #[error("{command} {why}")]
+    Foreign {
+        /// The command or subcommand.
+        command: &'static str,
+        /// Why, and what to use.
+        why: &'static str,
+    },
+    /// STREAMS without as many ids as keys.
+    #[error("STREAMS: expected keys and as many ids behind them: STREAMS key [key …] id [id …]")]
+    Streams,
+    /// The feed of a shard that the server does not have.
+    #[error("there is no feed:{feed}; this server has feed:0 to feed:{last}, one for each shard")]
+    NoFeed {
+        /// As asked for.
+        feed: u16,
+        /// The last one there is.
+        last: u16,
+    },
     /// Too few or too many arguments.
     #[error("wrong number of arguments for '{command}' command; expected: {command} {syntax}")]
     Arity {

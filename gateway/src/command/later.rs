@@ -3,19 +3,7 @@
 use crate::command::spec::Spec;
 
 /// Commands of later versions.
-pub(super) static LATER: &[&str] = &[
-    "BARGAIN",
-    "CUT",
-    "GIFT",
-    "REPRICE",
-    "REFERRERS",
-    "XREAD",
-    "XREADGROUP",
-    "XRANGE",
-    "XREVRANGE",
-    "XLEN",
-    "XINFO",
-];
+pub(super) static LATER: &[&str] = &["BARGAIN", "CUT", "GIFT", "REPRICE", "REFERRERS"];
 
 /// Subcommands of later versions, by their full names.
 pub(super) static LATER_SUBCOMMANDS: &[&str] =

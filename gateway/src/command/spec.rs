@@ -20,6 +20,8 @@ pub enum Group {
     Server,
     /// MULTI and its like.
     Transactions,
+    /// The feeds.
+    Feed,
 }
 
 impl Group {
@@ -31,6 +33,7 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Transactions => "transactions",
+            Group::Feed => "feed",
         }
     }
 }
@@ -46,6 +49,27 @@ pub enum Effect {
     None,
 }
 
+/// Where the keys of a command stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// It has none.
+    None,
+    /// One, the argument at this place.
+    At(u8),
+    /// Behind the word STREAMS, the first half of what stands there.
+    Streams,
+}
+
+impl Keys {
+    /// The place of the only key; 0 where there is none, or more than a place can say.
+    pub const fn place(self) -> u8 {
+        match self {
+            Keys::At(place) => place,
+            Keys::None | Keys::Streams => 0,
+        }
+    }
+}
+
 /// Reads the arguments of a command.
 pub type Parse = for<'a> fn(Args<'a>) -> Result<Command<'a>, CommandError>;
 
@@ -58,8 +82,8 @@ pub struct Spec {
     pub full_name: &'static str,
     /// Arguments, names included; negative: at least so many.
     pub arity: i16,
-    /// The place of its key, the shard's; 0: none.
-    pub key: u8,
+    /// Where its keys stand.
+    pub keys: Keys,
     /// What it does to a sale.
     pub effect: Effect,
     /// Who it is for.
@@ -97,8 +121,19 @@ impl Spec {
         Err(CommandError::Arity { command: self.full_name, syntax: self.syntax })
     }
 
-    /// The key of a frame of this command, if it has one.
-    pub fn key_of<'a>(&self, frame: Frame<'a>) -> Option<&'a [u8]> {
-        if self.key == 0 { None } else { frame.arg(usize::from(self.key)) }
+    /// The keys of a frame of this command.
+    pub fn keys_of<'a>(&self, frame: Frame<'a>) -> Vec<&'a [u8]> {
+        match self.keys {
+            Keys::None => Vec::new(),
+            Keys::At(place) => frame.arg(usize::from(place)).into_iter().collect(),
+            Keys::Streams => {
+                let is_word = |index: &usize| {
+                    frame.arg(*index).is_some_and(|word| word.eq_ignore_ascii_case(b"STREAMS"))
+                };
+                let Some(word) = (1..frame.args_count()).find(is_word) else { return Vec::new() };
+                let feeds = (frame.args_count() - word - 1) / 2;
+                (word + 1..=word + feeds).filter_map(|index| frame.arg(index)).collect()
+            }
+        }
     }
 }

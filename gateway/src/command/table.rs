@@ -1,58 +1,16 @@
 //! The table of commands: the one definition from which parsing, COMMAND, the docs and the tests derive.
 //!
-//! A line's `parse` is what reads it, so that a command cannot be documented and missing, or the other way round.
+//! A line's `parse` is what reads it, so that a command cannot be documented and missing, or the other way round. The
+//! lines of subcommands are in `subcommands`, the form of a line in `spec`.
+
+mod lines;
+mod subcommands;
 
 pub use crate::command::spec::Spec;
-use crate::command::spec::{Effect, Group, Parse};
-use crate::command::{operator, session, storefront};
-
-/// A line without subcommands.
-const fn line(
-    group: Group,
-    effect: Effect,
-    name: (&'static str, &'static str),
-    place: (i16, u8),
-    parse: Parse,
-    about: (&'static str, &'static str, &'static [&'static str]),
-) -> Spec {
-    Spec {
-        name: name.0,
-        full_name: name.1,
-        arity: place.0,
-        key: place.1,
-        effect,
-        group,
-        syntax: about.0,
-        summary: about.1,
-        statuses: about.2,
-        parse,
-        subcommands: &[],
-    }
-}
-
-const fn shop(
-    name: &'static str,
-    effect: Effect,
-    place: (i16, u8),
-    parse: Parse,
-    about: (&'static str, &'static str, &'static [&'static str]),
-) -> Spec {
-    line(Group::Storefront, effect, (name, name), place, parse, about)
-}
-
-const fn own(
-    group: Group,
-    name: (&'static str, &'static str),
-    arity: i16,
-    parse: Parse,
-    about: (&'static str, &'static str),
-) -> Spec {
-    line(group, Effect::None, name, (arity, 0), parse, (about.0, about.1, &[]))
-}
-
-const fn container(spec: Spec, subcommands: &'static [Spec]) -> Spec {
-    Spec { subcommands, ..spec }
-}
+use crate::command::spec::{Effect, Group, Keys};
+use crate::command::{feed, operator, session, storefront};
+use lines::{container, line, own, reading, shop};
+use subcommands::{CLIENT, COMMAND, CONFIG, OFFER, POOL, XINFO};
 
 /// Every command, the most frequent first.
 pub static TABLE: &[Spec] = &[
@@ -228,6 +186,35 @@ pub static TABLE: &[Spec] = &[
             &["OK", "BROKEN", "OFFER_UNKNOWN"],
         ),
     ),
+    Spec {
+        keys: Keys::Streams,
+        ..reading(
+            ("XREAD", "XREAD"),
+            (-4, 0),
+            feed::read,
+            (
+                "[COUNT n] [BLOCK ms] STREAMS key [key …] id [id …]",
+                "Reads what comes behind an entry of each feed; waits for it with BLOCK, at most four seconds.",
+            ),
+        )
+    },
+    reading(
+        ("XRANGE", "XRANGE"),
+        (-4, 1),
+        feed::range,
+        ("key start end [COUNT n]", "Reads the entries of a feed from one place to another, the oldest first."),
+    ),
+    reading(
+        ("XREVRANGE", "XREVRANGE"),
+        (-4, 1),
+        feed::range_backward,
+        ("key end start [COUNT n]", "Reads the entries of a feed from one place back to another, the newest first."),
+    ),
+    reading(("XLEN", "XLEN"), (2, 1), feed::len, ("key", "Counts the entries that a feed keeps.")),
+    container(
+        reading(("XINFO", "XINFO"), (-2, 0), operator::no_subcommand, ("STREAM|GROUPS …", "Commands about feeds.")),
+        XINFO,
+    ),
     own(
         Group::Server,
         ("INFO", "INFO"),
@@ -340,183 +327,6 @@ pub static TABLE: &[Spec] = &[
         ("subcommand …", "Answers that cluster support is disabled."),
     ),
 ];
-
-static OFFER: &[Spec] = &[
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("PUT", "OFFER PUT"),
-        (4, 2),
-        operator::offer_put,
-        (
-            "offer json",
-            "Defines an offer, or changes what may change. The same definition again is OK.",
-            &["OK"],
-        ),
-    ),
-    line(
-        Group::Operator,
-        Effect::Read,
-        ("GET", "OFFER GET"),
-        (3, 2),
-        operator::offer_get,
-        (
-            "offer",
-            "Shows an offer with its definition and sums.",
-            &["SCHEDULED", "OPEN", "PAUSED", "CLOSED", "OFFER_UNKNOWN"],
-        ),
-    ),
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("PAUSE", "OFFER PAUSE"),
-        (3, 2),
-        operator::offer_pause,
-        ("offer", "Refuses purchases until RESUME. Payments go on.", &["OK", "OFFER_UNKNOWN"]),
-    ),
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("RESUME", "OFFER RESUME"),
-        (3, 2),
-        operator::offer_resume,
-        ("offer", "Ends a pause.", &["OK", "OFFER_UNKNOWN"]),
-    ),
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("CLOSE", "OFFER CLOSE"),
-        (3, 2),
-        operator::offer_close,
-        (
-            "offer",
-            "Ends selling, for good. Holds and open groups run on to their deadlines.",
-            &["OK", "OFFER_UNKNOWN"],
-        ),
-    ),
-    line(
-        Group::Operator,
-        Effect::Read,
-        ("LIST", "OFFER LIST"),
-        (-2, 0),
-        operator::offer_list,
-        ("[CURSOR c] [COUNT n]", "Lists the offers of all shards, page by page.", &["OK"]),
-    ),
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("EXTEND", "OFFER EXTEND"),
-        (6, 2),
-        operator::offer_extend,
-        (
-            "offer duration ID op",
-            "Moves the deadlines of live holds and open groups. The same op counts once.",
-            &["OK", "OFFER_UNKNOWN"],
-        ),
-    ),
-];
-
-static POOL: &[Spec] = &[
-    line(
-        Group::Operator,
-        Effect::Write,
-        ("ADD", "POOL ADD"),
-        (6, 2),
-        operator::pool_add,
-        (
-            "pool n ID op",
-            "Adds units to a pool, or takes available ones out where n is negative; creates an unknown pool. The same op counts once.",
-            &["OK"],
-        ),
-    ),
-    line(
-        Group::Operator,
-        Effect::Read,
-        ("GET", "POOL GET"),
-        (3, 2),
-        operator::pool_get,
-        ("pool", "Shows a pool's counts.", &["OK", "UNKNOWN"]),
-    ),
-];
-
-static CLIENT: &[Spec] = &[
-    own(
-        Group::Connection,
-        ("ID", "CLIENT ID"),
-        2,
-        session::client_id,
-        ("", "Answers the connection's number."),
-    ),
-    own(
-        Group::Connection,
-        ("INFO", "CLIENT INFO"),
-        2,
-        session::client_info,
-        ("", "Describes this connection."),
-    ),
-    own(
-        Group::Connection,
-        ("LIST", "CLIENT LIST"),
-        2,
-        session::client_list,
-        ("", "Describes every connection."),
-    ),
-    own(
-        Group::Connection,
-        ("GETNAME", "CLIENT GETNAME"),
-        2,
-        session::client_get_name,
-        ("", "Answers the connection's name."),
-    ),
-    own(
-        Group::Connection,
-        ("SETNAME", "CLIENT SETNAME"),
-        3,
-        session::client_set_name,
-        ("name", "Names the connection."),
-    ),
-    own(
-        Group::Connection,
-        ("SETINFO", "CLIENT SETINFO"),
-        4,
-        session::client_set_info,
-        ("LIB-NAME|LIB-VER text", "Notes the client library's name or version."),
-    ),
-];
-
-static COMMAND: &[Spec] = &[
-    own(Group::Server, ("COUNT", "COMMAND COUNT"), 2, session::command_count, ("", "Counts the commands.")),
-    own(
-        Group::Server,
-        ("INFO", "COMMAND INFO"),
-        -2,
-        session::command_info,
-        ("[command …]", "Describes some commands."),
-    ),
-    own(
-        Group::Server,
-        ("DOCS", "COMMAND DOCS"),
-        -2,
-        session::command_docs,
-        ("[command …]", "Documents some or all commands."),
-    ),
-    own(Group::Server, ("LIST", "COMMAND LIST"), 2, session::command_list, ("", "Names the commands.")),
-    own(
-        Group::Server,
-        ("GETKEYS", "COMMAND GETKEYS"),
-        -3,
-        session::command_get_keys,
-        ("command [arg …]", "Answers the keys of a command."),
-    ),
-];
-
-static CONFIG: &[Spec] = &[own(
-    Group::Server,
-    ("GET", "CONFIG GET"),
-    -3,
-    session::config_get,
-    ("name …", "Answers settings under the names that Redis tools ask for."),
-)];
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,12 @@
 //! [`Desk::take`] for each frame, in order.
 
 use crate::command::error::CommandError;
+use crate::command::feed::FeedKey;
 use crate::command::session::{HelloProtocol, Local, Session};
 use crate::command::{Command, describe, parse};
 use crate::connection::batch::{Batch, BatchFull};
 use crate::connection::byte_queue::ByteQueue;
+use crate::connection::feed_read::{FeedRead, MayBlock};
 use crate::connection::lane::NoRoom;
 use crate::connection::pipeline::Pipeline;
 use crate::error_code::ErrorCode;
@@ -34,6 +36,15 @@ pub(super) enum Next {
     Close,
 }
 
+/// Where a frame comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The peer.
+    Socket,
+    /// The batch that EXEC is going through.
+    Batch,
+}
+
 /// What a connection remembers between commands.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -57,10 +68,11 @@ impl Desk {
     pub(super) fn take(
         &mut self,
         frame: Frame<'_>,
+        origin: Origin,
         pipeline: &mut Pipeline,
         out: &mut ByteQueue,
     ) -> Result<Next, NoRoom> {
-        let command = match parse(frame) {
+        let command = match parse(frame).and_then(|command| self.check_feeds(command)) {
             Ok(command) => command,
             Err(error) => return Ok(self.refuse(&error, frame, pipeline, out)),
         };
@@ -80,12 +92,29 @@ impl Desk {
                 pipeline.push_every_shard(asked, self.protocol)?;
                 Ok(Next::Frame)
             }
+            Command::Feed(ask) => {
+                let may_block = if origin == Origin::Batch { MayBlock::No } else { MayBlock::Yes };
+                let (shared, protocol) = (&self.shared, self.protocol);
+                pipeline.push_feed(protocol, || FeedRead::new(shared, ask, protocol, may_block))?;
+                Ok(Next::Frame)
+            }
             Command::Local(local) => {
                 let shared = &self.shared;
                 pipeline.push_local(self.protocol, out, |out| answer_local(out, shared, local));
                 Ok(Next::Frame)
             }
             Command::Session(session) => Ok(self.carry_out(session, pipeline, out)),
+        }
+    }
+
+    /// Refuses the feed of a shard that there is not.
+    fn check_feeds<'a>(&self, command: Command<'a>) -> Result<Command<'a>, CommandError> {
+        let Command::Feed(ask) = &command else { return Ok(command) };
+        let last = self.shared.engine.shard_count() - 1;
+        let unknown = ask.keys().find(|key| key.0 > last);
+        match unknown {
+            Some(FeedKey(feed)) => Err(CommandError::NoFeed { feed, last }),
+            None => Ok(command),
         }
     }
 

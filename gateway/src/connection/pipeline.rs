@@ -11,13 +11,14 @@
 
 use crate::command::EveryShard;
 use crate::connection::byte_queue::ByteQueue;
+use crate::connection::feed_read::FeedRead;
 use crate::connection::lane::{Lane, Next, NoRoom, write_down, write_reject};
 use crate::reply::{Detail, every_shard};
 use crate::resp::encode::{Encoder, Protocol};
 use stampede_engine::core::{Request, Text};
 use stampede_engine::{Engine, ShardIndex};
 use std::collections::VecDeque;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 /// Replies that are due next, from one place.
 #[derive(Debug)]
@@ -35,7 +36,13 @@ enum Source {
     Lane { lane: usize, detail: Detail, replies: usize },
     /// One answer of every lane from `first` on, as one reply.
     EveryLane { asked: EveryShard, first: usize },
+    /// The next of `Pipeline::reads`; one reply.
+    Feed,
 }
+
+/// Questions about feeds that wait for their turn. Each is small, and none runs before the replies in front of it are
+/// written.
+const READS_MAX: usize = 64;
 
 /// What one connection has under way.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub(super) struct Pipeline {
     replies: usize,
     /// Replies that are ready before those in front of them.
     local: ByteQueue,
+    /// Questions about feeds, the first of them perhaps under way.
+    reads: VecDeque<FeedRead>,
     replies_max: usize,
     bytes_max: usize,
 }
@@ -60,6 +69,7 @@ impl Pipeline {
             slots: VecDeque::new(),
             replies: 0,
             local: ByteQueue::default(),
+            reads: VecDeque::new(),
             replies_max,
             bytes_max,
         }
@@ -136,6 +146,21 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Adds a question about feeds; `read` makes it. It begins when its reply is the next one due.
+    pub(super) fn push_feed(
+        &mut self,
+        protocol: Protocol,
+        read: impl FnOnce() -> FeedRead,
+    ) -> Result<(), NoRoom> {
+        if self.reads.len() >= READS_MAX {
+            return Err(NoRoom);
+        }
+        self.reads.push_back(read());
+        self.replies += 1;
+        self.slots.push_back(Slot { protocol, source: Source::Feed });
+        Ok(())
+    }
+
     /// Adds a reply that needs no shard: `write` writes it, straight to `out` if nothing is due before it.
     pub(super) fn push_local(
         &mut self,
@@ -172,8 +197,9 @@ impl Pipeline {
         }
     }
 
-    /// Writes the replies that are ready, in order, until one is not or `out` holds `bytes_max`.
-    pub(super) fn write(&mut self, out: &mut ByteQueue) {
+    /// Writes the replies that are ready, in order, until one is not or `out` holds `bytes_max`. A question about feeds
+    /// whose turn it is wakes `context` when it is ready.
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>, out: &mut ByteQueue) {
         while out.len() < self.bytes_max
             && let Some(slot) = self.slots.front_mut()
         {
@@ -200,6 +226,13 @@ impl Pipeline {
                     }
                     write_every_lane(&mut encoder, *asked, *first, lanes);
                     lanes.iter_mut().flatten().for_each(|lane| lane.skip(&self.engine));
+                    self.replies -= 1;
+                }
+                Source::Feed => {
+                    let Some(read) = self.reads.front_mut() else { break };
+                    let Poll::Ready(reply) = read.poll(context) else { break };
+                    encoder.raw(&reply);
+                    self.reads.pop_front();
                     self.replies -= 1;
                 }
             }

@@ -179,6 +179,14 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// No list: where Redis answers a null array.
+    pub fn null_array(&mut self) {
+        match self.protocol {
+            Protocol::Resp2 => self.out.extend_from_slice(b"*-1\r\n"),
+            Protocol::Resp3 => self.out.extend_from_slice(b"_\r\n"),
+        }
+    }
+
     fn header(&mut self, kind: u8, value: u64) {
         self.out.push(kind);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());

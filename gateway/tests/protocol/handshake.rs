@@ -1,7 +1,7 @@
 //! What client libraries say before and between commands.
 
 use crate::client::{TestServer, Value};
-use stampede_gateway::command::spec::Spec;
+use stampede_gateway::command::spec::{Keys, Spec};
 use stampede_gateway::command::table::TABLE;
 
 fn simple(text: &str) -> Value {
@@ -117,9 +117,9 @@ fn check_entry(entry: &Value, spec: &Spec) {
     assert_eq!(fields.len(), 10, "{}", spec.full_name);
     assert_eq!(fields[0], Value::Bulk(spec.full_name.to_lowercase().replace(' ', "|")));
     assert_eq!(fields[1], Value::Integer(i64::from(spec.arity)));
-    let key = Value::Integer(i64::from(spec.key));
+    let key = Value::Integer(i64::from(spec.keys.place()));
     assert_eq!((&fields[3], &fields[4]), (&key, &key));
-    assert_eq!(fields[8].items().len(), usize::from(spec.key != 0));
+    assert_eq!(fields[8].items().len(), usize::from(spec.keys != Keys::None));
     let subcommands = fields[9].items();
     assert_eq!(subcommands.len(), spec.subcommands.len());
     for (entry, spec) in subcommands.iter().zip(spec.subcommands) {

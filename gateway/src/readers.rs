@@ -1,0 +1,96 @@
+//! How many reads of feeds go on at once, and the pages that they read into.
+//!
+//! Feeds are read from files, so each read has a thread of its own for as long as it lasts. Two lanes: readers close behind the sale
+//! never queue behind those who read old entries. A read is bounded by its caller, a lane takes its readers in order, and
+//! so everybody's turn comes. Made by the server, used by connections.
+
+use parking_lot::Mutex;
+use stampede_engine::FeedPage;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// Reads at once in each lane: one waits for the disk while another encodes. More would take processors from the sale.
+const LANE_READS_MAX: usize = 2;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Somebody close behind the sale.
+    Near,
+    /// Somebody who reads old entries.
+    Far,
+}
+
+/// The threads of the runtime are gone: the server has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended;
+
+/// The places of both lanes.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    near: Arc<Semaphore>,
+    far: Arc<Semaphore>,
+    /// Pages to be filled again, at most one for each place.
+    pages: Mutex<Vec<FeedPage>>,
+    /// Readers that wait for something to happen.
+    blocked: AtomicU64,
+}
+
+impl Readers {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Readers {
+            near: Arc::new(Semaphore::new(LANE_READS_MAX)),
+            far: Arc::new(Semaphore::new(LANE_READS_MAX)),
+            pages: Mutex::default(),
+            blocked: AtomicU64::new(0),
+        })
+    }
+
+    /// Runs `read` on a thread once there is a place in the lane. Dropping the future gives the place up, or lets the read
+    /// that has begun end by itself.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        lane: Lane,
+        read: impl FnOnce(&mut FeedPage) -> T + Send + 'static,
+    ) -> Result<T, Ended> {
+        let places = match lane {
+            Lane::Near => &self.near,
+            Lane::Far => &self.far,
+        };
+        let place = Arc::clone(places).acquire_owned().await.map_err(|_| Ended)?;
+        let readers = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut page = readers.pages.lock().pop().unwrap_or_else(FeedPage::new);
+            let found = read(&mut page);
+            readers.pages.lock().push(page);
+            drop(place);
+            found
+        });
+        reading.await.map_err(|error| {
+            tracing::error!(%error, "reading a feed failed");
+            Ended
+        })
+    }
+
+    /// Counts a waiting reader until the guard is dropped.
+    pub(crate) fn block(self: &Arc<Self>) -> Blocked {
+        self.blocked.fetch_add(1, Ordering::Relaxed);
+        Blocked(Arc::clone(self))
+    }
+
+    /// How many readers wait.
+    pub(crate) fn blocked(&self) -> u64 {
+        self.blocked.load(Ordering::Relaxed)
+    }
+}
+
+/// One waiting reader.
+#[derive(Debug)]
+pub(crate) struct Blocked(Arc<Readers>);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.0.blocked.fetch_sub(1, Ordering::Relaxed);
+    }
+}
