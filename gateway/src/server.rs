@@ -4,7 +4,7 @@
 //! read before the engine stops. What a connection does, it does not know. `main`, the load generator's demonstration and
 //! the tests start it.
 
-use crate::config::{Config, Durability};
+use crate::config::Config;
 use crate::connection::Connection;
 use crate::readers::Readers;
 use crate::shared::{Counts, PeerId, Peers, Shared};
@@ -46,10 +46,9 @@ impl Server {
     )]
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let engine = Engine::start(EngineConfig {
-            shards: Some(config.shards),
+            shards: config.shards.unwrap_or(EngineConfig::default().shards),
             inbox_requests_max: config.limits.inbox,
-            durability: durability(config.durability),
-            ..EngineConfig::default()
+            durability: config.durability,
         })?;
         Self::start_with(&config, engine)
     }
@@ -78,6 +77,11 @@ impl Server {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.address
+    }
+
+    /// How many shards there are: as configured, or as the directory was made with.
+    pub fn shard_count(&self) -> u16 {
+        self.shared.engine.shard_count()
     }
 
     /// Whether every shard takes requests.
@@ -109,12 +113,6 @@ impl Server {
             Ok(Err(error)) => tracing::error!(%error, "the engine did not stop in time"),
             Err(error) => tracing::error!(%error, "stopping the engine failed"),
         }
-    }
-}
-
-fn durability(durability: Durability) -> stampede_engine::Durability {
-    match durability {
-        Durability::Memory => stampede_engine::Durability::Memory,
     }
 }
 

@@ -96,7 +96,7 @@ fn an_intent_allocates_nothing_once_buffers_have_grown() {
         .build()
         .expect("a runtime");
     let mut config = Config::on_free_ports();
-    config.shards = 1;
+    config.shards = Some(1);
     let server = runtime.block_on(Server::start(config)).expect("the server starts");
     let stream = TcpStream::connect(server.local_addr()).expect("the server takes connections");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");

@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "protocol/client.rs"]
 mod client;
+#[path = "protocol/feed.rs"]
+mod feed;
 #[path = "protocol/handshake.rs"]
 mod handshake;
 #[path = "protocol/overload.rs"]

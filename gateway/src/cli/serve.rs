@@ -44,6 +44,7 @@ struct Running {
     shared: Arc<Shared>,
     listen: SocketAddr,
     ops: Ops,
+    shards: u16,
 }
 
 /// What the HTTP pages ask of the server; empty once it is stopping.
@@ -60,10 +61,11 @@ impl Running {
             server.shutdown().await;
             return Err(error);
         }
-        let about = about(config, listen);
+        let shards = server.shard_count();
+        let about = about(config, listen, shards);
         let shared = Arc::new(Shared { server: Mutex::new(Some(server)), about });
         match Ops::start(config.ops, Arc::<Shared>::clone(&shared)).await {
-            Ok(ops) => Ok(Running { shared, listen, ops }),
+            Ok(ops) => Ok(Running { shared, listen, ops, shards }),
             Err(error) => {
                 shared.stop().await;
                 Err(error)
@@ -76,7 +78,7 @@ impl Running {
             "stampede ready on {} (ops {}, shards {}, durability {})",
             self.listen,
             self.ops.local_addr(),
-            config.shards,
+            self.shards,
             config.durability.name()
         )
     }
@@ -108,11 +110,10 @@ impl Health for Shared {
     }
 }
 
-fn about(config: &Config, listen: SocketAddr) -> String {
+fn about(config: &Config, listen: SocketAddr, shards: u16) -> String {
     format!(
-        "stampede {}\nRESP on {listen}\n{} shards, durability {}\nhealth: /healthz\n",
+        "stampede {}\nRESP on {listen}\n{shards} shards, durability {}\nhealth: /healthz\n",
         env!("CARGO_PKG_VERSION"),
-        config.shards,
         config.durability.name()
     )
 }

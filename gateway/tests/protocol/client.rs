@@ -107,7 +107,7 @@ impl TestServer {
     /// A server with a changed configuration.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::on_free_ports();
-        config.shards = 2;
+        config.shards = Some(2);
         change(&mut config);
         Self::run(Server::start(config))
     }
@@ -218,13 +218,20 @@ impl Client {
             b'-' => Value::Error(rest.to_owned()),
             b':' => Value::Integer(rest.parse().expect("an integer")),
             b'_' => Value::Null,
-            b'$' if rest == "-1" => Value::Null,
+            b'$' | b'*' if rest == "-1" => Value::Null,
             b'$' => self.bulk(count()),
             b'*' => Value::Array((0..count()).map(|_| self.receive()).collect()),
             b'~' => Value::Set((0..count()).map(|_| self.receive()).collect()),
             b'%' => Value::Map((0..count()).map(|_| (self.receive(), self.receive())).collect()),
             _ => panic!("no reply begins with {line:?}"),
         })
+    }
+
+    /// So many bytes of what comes next.
+    pub(crate) fn receive_bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).expect("so many bytes");
+        bytes
     }
 
     fn bulk(&mut self, len: usize) -> Value {

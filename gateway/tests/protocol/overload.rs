@@ -35,7 +35,7 @@ fn a_peer_that_does_not_read_is_closed_and_holds_nobody_up() {
 fn a_run_is_taken_or_answered_busy_as_a_whole() {
     // Four connections offer more in one go than one inbox of 256 requests takes.
     let server = TestServer::start_with(|config| {
-        config.shards = 1;
+        config.shards = Some(1);
         config.limits.inbox = 256;
     });
     let mut first = server.connect();

@@ -7,7 +7,7 @@ const OFFERS: usize = 16;
 
 #[test]
 fn replies_come_in_the_order_of_the_requests_across_shards() {
-    let server = TestServer::start_with(|config| config.shards = 4);
+    let server = TestServer::start_with(|config| config.shards = Some(4));
     let mut client = server.connect();
     for offer in 0..OFFERS {
         client.call(&["OFFER", "PUT", &format!("o{offer}"), r#"{"price":5,"stock":100000}"#]);

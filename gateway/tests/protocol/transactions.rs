@@ -10,7 +10,7 @@ fn queued() -> Value {
 
 #[test]
 fn a_batch_is_queued_and_answered_as_one_array_across_shards() {
-    let server = TestServer::start_with(|config| config.shards = 4);
+    let server = TestServer::start_with(|config| config.shards = Some(4));
     let mut client = server.connect();
     assert_eq!(client.call(&["MULTI"]), Value::Simple("OK".into()));
     for offer in ["a", "b", "c", "d"] {
