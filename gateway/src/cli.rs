@@ -4,6 +4,7 @@
 //! configuration keys.
 
 mod check;
+mod recovery;
 mod serve;
 
 use crate::config::{self, RawConfig};
@@ -24,9 +25,6 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the server until SIGTERM or SIGINT.
-    #[command(
-        after_help = "This version keeps everything in memory: nothing that it sold survives the end of the process."
-    )]
     Serve(ServeArgs),
     /// Checks a file of offers or a configuration file, and says what is wrong with it.
     Check {

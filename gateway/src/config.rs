@@ -11,8 +11,8 @@ use stampede_engine::JournalConfig;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use keys::{default_text, in_range};
 pub use keys::{KEYS, Key, KeyValue, flag_help, key};
+use keys::{default_text, in_range};
 pub use stampede_engine::Durability;
 
 /// The longest configuration file that is read.

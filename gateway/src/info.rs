@@ -3,9 +3,15 @@
 //! Clients wait for `loading:0` and `role:master` and read `redis_version`; what is Stampede's own has names of its own.
 //! Called by the connection.
 
+mod persistence;
+
 use crate::command::args::Args;
 use crate::resp::encode::Encoder;
 use crate::shared::Shared;
+pub(crate) use persistence::last_save;
+use persistence::persistence;
+use stampede_engine::Durability;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The Redis whose protocol and handshake are spoken. Clients decide by it what they may send.
@@ -29,15 +35,25 @@ const SECTIONS: [(&str, Section); 8] = [
 ];
 
 /// Settings that tools ask for, with the values that describe this server.
-const SETTINGS: [(&str, &str); 7] = [
-    ("appendonly", "no"),
-    ("databases", "1"),
-    ("maxmemory", "0"),
-    ("maxmemory-policy", "noeviction"),
-    ("proto-max-bulk-len", "65536"),
-    ("save", ""),
-    ("timeout", "0"),
-];
+fn settings(shared: &Shared) -> [(&'static str, Cow<'static, str>); 9] {
+    let config = shared.engine.config();
+    let (append, sync) = match config.durability {
+        Durability::Sync => ("yes", "always"),
+        Durability::Async => ("yes", "everysec"),
+        Durability::Memory => ("no", "no"),
+    };
+    [
+        ("appendfsync", sync.into()),
+        ("appendonly", append.into()),
+        ("databases", "1".into()),
+        ("dir", config.data.display().to_string().into()),
+        ("maxmemory", "0".into()),
+        ("maxmemory-policy", "noeviction".into()),
+        ("proto-max-bulk-len", "65536".into()),
+        ("save", "".into()),
+        ("timeout", "0".into()),
+    ]
+}
 
 /// `INFO [section …]`: all sections when none is named, or `all`, `default`, `everything`.
 pub(crate) fn write(out: &mut Encoder<'_>, shared: &Shared, names: &mut Args<'_>) {
@@ -62,11 +78,12 @@ pub(crate) fn write(out: &mut Encoder<'_>, shared: &Shared, names: &mut Args<'_>
 }
 
 /// `CONFIG GET name …`: what is known of the names, as a map; a name may end in `*`.
-pub(crate) fn write_settings(out: &mut Encoder<'_>, names: &mut Args<'_>) {
+pub(crate) fn write_settings(out: &mut Encoder<'_>, shared: &Shared, names: &mut Args<'_>) {
     let names: Vec<&[u8]> = std::iter::from_fn(|| names.rest()).collect();
     let is_wanted = |setting: &str| names.iter().any(|name| matches(name, setting.as_bytes()));
-    out.map(SETTINGS.iter().filter(|(name, _)| is_wanted(name)).count());
-    for (name, value) in SETTINGS {
+    let settings = settings(shared);
+    out.map(settings.iter().filter(|(name, _)| is_wanted(name)).count());
+    for (name, value) in settings {
         if is_wanted(name) {
             out.bulk(name.as_bytes());
             out.bulk(value.as_bytes());
@@ -100,10 +117,6 @@ fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let (count, max) = (shared.peers.count(), shared.limits.connections);
     let blocked = shared.readers.blocked();
     write!(text, "connected_clients:{count}\r\nmaxclients:{max}\r\nblocked_clients:{blocked}\r\n")
-}
-
-fn persistence(shared: &Shared, text: &mut String) -> std::fmt::Result {
-    write!(text, "loading:0\r\ndurability:{}\r\n", shared.engine.config().durability.name())
 }
 
 fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {

@@ -18,4 +18,5 @@ pub mod reply;
 pub mod resp;
 pub mod server;
 mod shared;
+mod snapshots;
 mod text_file;

@@ -20,8 +20,8 @@ const STOP_WAIT: Duration = Duration::from_millis(500);
 
 /// What the pages show.
 pub trait Health: Send + Sync + 'static {
-    /// Whether every shard takes requests.
-    fn is_healthy(&self) -> bool;
+    /// What keeps the server from selling; `None`: nothing.
+    fn trouble(&self) -> Option<String>;
     /// A few lines for people: version, addresses, durability.
     fn about(&self) -> String;
 }
@@ -68,11 +68,10 @@ impl Ops {
     }
 }
 
-async fn healthz(State(health): State<Arc<dyn Health>>) -> (StatusCode, &'static str) {
-    if health.is_healthy() {
-        (StatusCode::OK, "ok\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "a shard has stopped, or the server is stopping; see the log\n")
+async fn healthz(State(health): State<Arc<dyn Health>>) -> (StatusCode, String) {
+    match health.trouble() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
     }
 }
 

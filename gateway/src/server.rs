@@ -11,7 +11,7 @@ use crate::shared::{Counts, PeerId, Peers, Shared};
 use anyhow::Context as _;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use stampede_engine::core::{Answer, Misuse, Offer, Refusal, Request, Text};
-use stampede_engine::{Engine, EngineConfig};
+use stampede_engine::{Engine, EngineConfig, Recovered, RecoveryProgress, Unwatched};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,24 +40,38 @@ pub struct Server {
 
 impl Server {
     /// Starts the engine and listens. Must be called inside a tokio runtime; returns when connections are taken.
-    #[expect(
-        clippy::unused_async,
-        reason = "a journal on disk will have to be recovered first; callers wait already"
-    )]
     pub async fn start(config: Config) -> anyhow::Result<Server> {
-        let engine = Engine::start(EngineConfig {
-            shards: config.shards.unwrap_or(EngineConfig::default().shards),
-            inbox_requests_max: config.limits.inbox,
-            durability: config.durability,
-        })?;
-        Self::start_with(&config, engine)
+        Self::start_watched(config, Arc::new(Unwatched)).await
     }
 
-    /// Listens in front of an engine that runs already; the configuration's shards, inbox and durability are not looked
-    /// at. The server stops the engine at its end. Must be called inside a tokio runtime.
+    /// Like [`Server::start`]; `progress` hears how far the recovery of the data directory has come.
+    pub async fn start_watched(
+        config: Config,
+        progress: Arc<dyn RecoveryProgress>,
+    ) -> anyhow::Result<Server> {
+        // The address first: one that is taken is known before a long recovery.
+        let socket = bind(&config)?;
+        let settings = EngineConfig {
+            shards: config.shards,
+            inbox_requests_max: config.limits.inbox,
+            durability: config.durability,
+            data: config.data.clone(),
+            journal: config.journal,
+        };
+        let starting = move || Engine::start_watched(settings, progress.as_ref());
+        let engine = tokio::task::spawn_blocking(starting).await??;
+        Self::serve(&config, socket, engine)
+    }
+
+    /// Listens in front of an engine that runs already; the configuration's shards, inbox, durability and journal are not
+    /// looked at. The server stops the engine at its end. Must be called inside a tokio runtime.
     pub fn start_with(config: &Config, engine: Engine) -> anyhow::Result<Server> {
-        let listener = listen(config.listen)
-            .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
+        Self::serve(config, bind(config)?, engine)
+    }
+
+    fn serve(config: &Config, socket: Socket, engine: Engine) -> anyhow::Result<Server> {
+        socket.listen(BACKLOG).with_context(|| cannot_listen(config))?;
+        let listener = TcpListener::from_std(socket.into())?;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             engine,
@@ -67,6 +81,7 @@ impl Server {
             peers: Peers::default(),
             counts: Counts::default(),
             readers: Readers::new(),
+            snapshots: Arc::default(),
             stopping: stopped.clone(),
         });
         let (alive, tasks) = mpsc::channel(1);
@@ -84,10 +99,23 @@ impl Server {
         self.shared.engine.shard_count()
     }
 
-    /// Whether every shard takes requests.
-    pub fn is_healthy(&self) -> bool {
+    /// What was found in the data directory, shard by shard.
+    pub fn recovered(&self) -> &[Recovered] {
+        self.shared.engine.recovered()
+    }
+
+    /// What keeps the server from selling: shards that have stopped, a full disk; `None`: nothing.
+    pub fn trouble(&self) -> Option<String> {
         let engine = &self.shared.engine;
-        engine.shards().all(|shard| !engine.counters(shard).is_down)
+        let trouble = |shard| {
+            if engine.counters(shard).is_down {
+                return Some(format!("shard {shard} has stopped; the log says why"));
+            }
+            let free = engine.journal(shard).full?;
+            Some(format!("shard {shard} takes no writes: the disk is full, {free} bytes are free"))
+        };
+        let troubles: Vec<String> = engine.shards().filter_map(trouble).collect();
+        (!troubles.is_empty()).then(|| troubles.join("\n"))
     }
 
     /// Puts an offer unless one of this id exists; tells whether it did.
@@ -116,14 +144,21 @@ impl Server {
     }
 }
 
-/// A listener whose address can be taken again at once after a restart.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+/// A socket whose address can be taken again at once after a restart. Nobody can connect before it listens.
+fn bind(config: &Config) -> anyhow::Result<Socket> {
+    let address = config.listen;
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok::<Socket, std::io::Error>(socket)
+    };
+    bind().with_context(|| cannot_listen(config))
+}
+
+fn cannot_listen(config: &Config) -> String {
+    format!("listen: {} cannot be listened on", config.listen)
 }
 
 /// Takes connections until it is told to stop.

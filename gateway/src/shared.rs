@@ -5,6 +5,7 @@
 
 use crate::config::Limits;
 use crate::readers::Readers;
+use crate::snapshots::Snapshots;
 use parking_lot::Mutex;
 use stampede_engine::Engine;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) counts: Counts,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) snapshots: Arc<Snapshots>,
     /// True once the server is stopping: nobody waits any longer.
     pub(crate) stopping: watch::Receiver<bool>,
 }

@@ -1,5 +1,6 @@
 //! `stampede serve`: starts the server, says that it is ready, and stops it in order.
 
+use super::recovery::{self, Watcher};
 use crate::config::Config;
 use crate::offer_text::{OFFERS_FILE_BYTES_MAX, parse_toml_file};
 use crate::ops::{Health, Ops};
@@ -10,6 +11,7 @@ use stampede_engine::core::Offer;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -19,21 +21,33 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     start_log();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve_until_told(config))
+    let served = runtime.block_on(serve_until_told(config));
+    // A recovery or a snapshot that was under way ends with the process: both leave the directory as it was.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve_until_told(config: Config) -> anyhow::Result<()> {
     // Signals first: one that comes during the start must end it in order too.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut told = pin!(async {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    });
     let offers = config.offers.as_deref().map(read_offers).transpose()?.unwrap_or_default();
-    let running = Running::start(&config, offers).await?;
-    println!("{}", running.ready_line(&config));
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    let running = tokio::select! {
+        running = Running::start(&config, offers) => running?,
+        signal = &mut told => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(());
+        }
     };
-    tracing::info!(signal = name, "stopping");
+    println!("{}", running.ready_line(&config));
+    let signal = told.await;
+    tracing::info!(signal, "stopping");
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
@@ -55,7 +69,11 @@ struct Shared {
 
 impl Running {
     async fn start(config: &Config, offers: Vec<(String, Offer)>) -> anyhow::Result<Running> {
-        let server = Server::start(config.clone()).await?;
+        let watcher = Arc::new(Watcher::new());
+        let server = Server::start_watched(config.clone(), Arc::<Watcher>::clone(&watcher)).await;
+        watcher.end();
+        let server = server?;
+        recovery::tell(server.recovered());
         let listen = server.local_addr();
         if let Err(error) = put_offers(&server, offers).await {
             server.shutdown().await;
@@ -100,9 +118,12 @@ impl Shared {
 }
 
 impl Health for Shared {
-    fn is_healthy(&self) -> bool {
+    fn trouble(&self) -> Option<String> {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        server.as_ref().is_some_and(Server::is_healthy)
+        match server.as_ref() {
+            Some(server) => server.trouble(),
+            None => Some("the server is stopping".to_owned()),
+        }
     }
 
     fn about(&self) -> String {

@@ -236,6 +236,7 @@ fn entries(args: &mut Args<'_>) -> Result<usize, CommandError> {
 /// How long to wait: 0 and more than the longest are the longest.
 fn wait(args: &mut Args<'_>) -> Result<Duration, CommandError> {
     let bytes = args.bytes("BLOCK")?;
-    let ms = whole_number(bytes).ok_or_else(|| wrong("BLOCK", "milliseconds, a whole number from 0", bytes))?;
+    let ms =
+        whole_number(bytes).ok_or_else(|| wrong("BLOCK", "milliseconds, a whole number from 0", bytes))?;
     Ok(if ms == 0 { BLOCK_MAX } else { Duration::from_millis(ms).min(BLOCK_MAX) })
 }

@@ -91,6 +91,10 @@ pub enum Local<'a> {
     ConfigGet(Args<'a>),
     /// There is no cluster.
     Cluster,
+    /// Begins a snapshot of every shard.
+    Save,
+    /// When the last one was made.
+    LastSave,
 }
 
 /// `HELLO [protocol [AUTH user password] [SETNAME name]]`
@@ -203,6 +207,10 @@ without_arguments! {
     command_count => Command::Local(Local::CommandCount);
     /// `COMMAND LIST`
     command_list => Command::Local(Local::CommandList);
+    /// `BGSAVE`
+    save => Command::Local(Local::Save);
+    /// `LASTSAVE`
+    last_save => Command::Local(Local::LastSave);
     /// `CLUSTER …`
     cluster => Command::Local(Local::Cluster);
 }

@@ -202,17 +202,28 @@ pub static TABLE: &[Spec] = &[
         ("XRANGE", "XRANGE"),
         (-4, 1),
         feed::range,
-        ("key start end [COUNT n]", "Reads the entries of a feed from one place to another, the oldest first."),
+        (
+            "key start end [COUNT n]",
+            "Reads the entries of a feed from one place to another, the oldest first.",
+        ),
     ),
     reading(
         ("XREVRANGE", "XREVRANGE"),
         (-4, 1),
         feed::range_backward,
-        ("key end start [COUNT n]", "Reads the entries of a feed from one place back to another, the newest first."),
+        (
+            "key end start [COUNT n]",
+            "Reads the entries of a feed from one place back to another, the newest first.",
+        ),
     ),
     reading(("XLEN", "XLEN"), (2, 1), feed::len, ("key", "Counts the entries that a feed keeps.")),
     container(
-        reading(("XINFO", "XINFO"), (-2, 0), operator::no_subcommand, ("STREAM|GROUPS …", "Commands about feeds.")),
+        reading(
+            ("XINFO", "XINFO"),
+            (-2, 0),
+            operator::no_subcommand,
+            ("STREAM|GROUPS …", "Commands about feeds."),
+        ),
         XINFO,
     ),
     own(
@@ -221,6 +232,20 @@ pub static TABLE: &[Spec] = &[
         -1,
         session::info,
         ("[section …]", "Tells the server's version, limits and counters."),
+    ),
+    own(
+        Group::Server,
+        ("BGSAVE", "BGSAVE"),
+        1,
+        session::save,
+        ("", "Begins a snapshot of every shard, beside the sale, so that the next start is quick."),
+    ),
+    own(
+        Group::Server,
+        ("LASTSAVE", "LASTSAVE"),
+        1,
+        session::last_save,
+        ("", "Answers when every shard was last saved, in Unix seconds."),
     ),
     own(
         Group::Connection,

@@ -321,7 +321,12 @@ fn answer_local(out: &mut Encoder<'_>, shared: &Shared, local: Local<'_>) {
         Local::CommandInfo(mut names) => describe::info(out, &mut names),
         Local::CommandDocs(mut names) => describe::docs(out, &mut names),
         Local::CommandGetKeys(args) => describe::get_keys(out, args.as_frame()),
-        Local::ConfigGet(mut names) => info::write_settings(out, &mut names),
+        Local::ConfigGet(mut names) => info::write_settings(out, shared, &mut names),
+        Local::Save => match shared.snapshots.begin(&shared.engine, shared.stopping.clone()) {
+            Ok(()) => out.simple("Background saving started"),
+            Err(reason) => out.error(ErrorCode::Err.name(), &reason.to_string()),
+        },
+        Local::LastSave => out.integer(info::last_save(shared)),
         Local::Cluster => out.error(ErrorCode::Err.name(), "This instance has cluster support disabled"),
     }
 }

@@ -188,7 +188,8 @@ impl Reader {
 
     /// One read of every feed; `None` when there was nothing.
     async fn read_streams(&self, read: &Read) -> Result<Option<Vec<u8>>, Failure> {
-        let lane = if read.places.iter().any(|place| place.lane() == Lane::Far) { Lane::Far } else { Lane::Near };
+        let lane =
+            if read.places.iter().any(|place| place.lane() == Lane::Far) { Lane::Far } else { Lane::Near };
         let (places, protocol) = (read.places.clone(), self.protocol);
         let (count, mut room) = (read.count, self.room(0));
         let found = self.shared.readers.read(lane, move |page| {

@@ -232,10 +232,18 @@ pub fn stream_facts(out: &mut Encoder<'_>, facts: &StreamFacts<'_>) {
     out.key(key!(17 "last-generated-id"));
     id(out, *last);
     out.key(key!(20 "max-deleted-entry-id"));
-    if gone == 0 { out.dashed(0, 0) } else { out.dashed(first.epoch, gone) }
+    if gone == 0 {
+        out.dashed(0, 0)
+    } else {
+        out.dashed(first.epoch, gone)
+    }
     out.pair_integer(key!(13 "entries-added"), last.seq.0);
     out.key(key!(23 "recorded-first-entry-id"));
-    if *entries == 0 { out.dashed(0, 0) } else { id(out, *first) }
+    if *entries == 0 {
+        out.dashed(0, 0)
+    } else {
+        id(out, *first)
+    }
     out.pair_integer(key!(6 "groups"), 0);
     for (name, end) in [(key!(11 "first-entry"), ends[0]), (key!(10 "last-entry"), ends[1])] {
         out.key(name);

@@ -105,7 +105,12 @@ fn an_entry_says_what_happened_and_leaves_out_what_does_not_apply() {
         .map(|entry| {
             let fields = fields(entry);
             let pair = |key: String| (key.clone(), fields.text(&key));
-            fields.keys().into_iter().filter(|key| !["at", "definition", "opens"].contains(&key.as_str())).map(pair).collect()
+            fields
+                .keys()
+                .into_iter()
+                .filter(|key| !["at", "definition", "opens"].contains(&key.as_str()))
+                .map(pair)
+                .collect()
         })
         .collect();
     let expires = held.text("expires");
@@ -133,14 +138,22 @@ fn an_entry_says_what_happened_and_leaves_out_what_does_not_apply() {
 fn a_group_is_told_with_every_member() {
     let server = server();
     let mut client = server.connect();
-    client.call(&["OFFER", "PUT", "team", r#"{"price":5,"stock":9,"settle":{"group":{"size":2,"open":"1h"}}}"#]);
+    client.call(&[
+        "OFFER",
+        "PUT",
+        "team",
+        r#"{"price":5,"stock":9,"settle":{"group":{"size":2,"open":"1h"}}}"#,
+    ]);
     client.call(&["BUY", "team", "alice", "g1", "GROUP", "NEW"]);
     client.call(&["BUY", "team", "bob", "g2", "GROUP", "g1"]);
     client.call(&["PAY", "team", "g1"]);
     client.call(&["PAY", "team", "g2"]);
     let entries = client.call(&["XRANGE", "feed:0", "-", "+"]).items();
-    let told: Vec<(String, Option<Value>)> =
-        entries.iter().skip(1).map(|entry| (fields(entry).text("type"), fields(entry).get("group"))).collect();
+    let told: Vec<(String, Option<Value>)> = entries
+        .iter()
+        .skip(1)
+        .map(|entry| (fields(entry).text("type"), fields(entry).get("group")))
+        .collect();
     let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["group_opened", "held", "held", "paid", "paid", "group_formed", "won", "won"]);
     assert!(told.iter().all(|(_, group)| *group == Some(bulk("g1"))), "{told:?}");
@@ -217,7 +230,10 @@ fn the_lengths_and_ends_of_a_feed_stand_under_the_names_of_redis() {
         ]
     );
     assert_eq!((info.number("length"), info.number("entries-added")), (4, 4));
-    assert_eq!((info.text("last-generated-id"), info.text("max-deleted-entry-id")), (events[2].clone(), "0-0".into()));
+    assert_eq!(
+        (info.text("last-generated-id"), info.text("max-deleted-entry-id")),
+        (events[2].clone(), "0-0".into())
+    );
     let first = info.get("first-entry").expect("an entry");
     assert_eq!(first.items()[0], bulk(&info.text("recorded-first-entry-id")));
     assert_eq!(fields(&first).text("type"), "offer");
@@ -248,7 +264,10 @@ fn mistakes_are_named() {
     let mut client = server.connect();
     let own_place = "a reader of a feed keeps its own place";
     for (args, error) in [
-        (&["XREAD", "STREAMS", "feed:9", "0"][..], "ERR there is no feed:9; this server has feed:0 to feed:1"),
+        (
+            &["XREAD", "STREAMS", "feed:9", "0"][..],
+            "ERR there is no feed:9; this server has feed:0 to feed:1",
+        ),
         (&["XREAD", "STREAMS", "phone", "0"], "ERR key: expected feed:<shard>, such as feed:0, got 'phone'"),
         (&["XREAD", "STREAMS", "feed:0", "feed:1", "0"], "ERR STREAMS: expected keys and as many ids"),
         (&["XREAD", "COUNT", "5", "feed:0", "0"], "ERR unknown option 'feed:0'"),
@@ -275,7 +294,10 @@ fn mistakes_are_named() {
         (&["XREADGROUP", "GROUP", "g", "c", "STREAMS", "feed:0", ">"], own_place),
         (&["XGROUP", "CREATE", "feed:0", "g", "$"], own_place),
         (&["xack", "feed:0", "g", "1-1"], own_place),
-        (&["XADD", "feed:0", "*", "a", "b"], "ERR XADD is not offered: only decisions of the sale are written"),
+        (
+            &["XADD", "feed:0", "*", "a", "b"],
+            "ERR XADD is not offered: only decisions of the sale are written",
+        ),
     ] {
         let reply = client.call(args);
         assert!(reply.error().contains(error), "{args:?}: {reply:?}");

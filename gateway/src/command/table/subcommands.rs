@@ -181,7 +181,6 @@ pub(super) static CONFIG: &[Spec] = &[own(
     ("name …", "Answers settings under the names that Redis tools ask for."),
 )];
 
-
 pub(super) static XINFO: &[Spec] = &[
     reading(
         ("STREAM", "XINFO STREAM"),
