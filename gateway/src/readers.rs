@@ -61,7 +61,7 @@ impl Readers {
         let place = Arc::clone(places).acquire_owned().await.map_err(|_| Ended)?;
         let readers = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
-            let mut page = readers.pages.lock().pop().unwrap_or_else(FeedPage::new);
+            let mut page = readers.pages.lock().pop().unwrap_or_default();
             let found = read(&mut page);
             readers.pages.lock().push(page);
             drop(place);

@@ -100,7 +100,7 @@ impl Server {
     }
 
     /// What was found in the data directory, shard by shard.
-    pub fn recovered(&self) -> &[Recovered] {
+    pub fn recovered(&self) -> Vec<Recovered> {
         self.shared.engine.recovered()
     }
 
@@ -111,7 +111,7 @@ impl Server {
             if engine.counters(shard).is_down {
                 return Some(format!("shard {shard} has stopped; the log says why"));
             }
-            let free = engine.journal(shard).full?;
+            let free = engine.journal(shard)?.full?;
             Some(format!("shard {shard} takes no writes: the disk is full, {free} bytes are free"))
         };
         let troubles: Vec<String> = engine.shards().filter_map(trouble).collect();

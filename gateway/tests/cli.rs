@@ -47,6 +47,27 @@ impl Drop for TestFile {
     }
 }
 
+/// A directory of this test alone, not there yet; removed at its end.
+struct TestDir(PathBuf);
+
+impl TestDir {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        TestDir(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("UTF-8")
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A server process on free ports, ended with the test.
 struct Process {
     child: Child,
@@ -108,7 +129,7 @@ fn talk(address: &str, text: &str) -> String {
 }
 
 #[test]
-fn help_says_each_flag_with_its_default_and_that_nothing_survives() {
+fn help_says_each_flag_with_its_default_and_what_each_durability_costs() {
     let help = printed(&["serve", "--help"]);
     for word in ["--config", "--listen", "--ops", "--data", "--durability", "--shards", "--offers"] {
         assert!(help.contains(word), "{word} is missing:\n{help}");
@@ -116,9 +137,12 @@ fn help_says_each_flag_with_its_default_and_that_nothing_survives() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for sentence in [
         "default: 127.0.0.1:7878",
-        "default: memory",
-        "nothing that it sold survives the end of the process",
+        "default: sync",
+        "default: ./stampede-data",
+        "nothing that was answered is lost",
+        "losing power costs what came since the last sync",
         "With durability memory nothing is written there.",
+        "default: the directory's; for a new one half the cores, at least 1",
     ] {
         assert!(help.contains(sentence), "{sentence:?} is missing:\n{help}");
     }
@@ -134,20 +158,13 @@ fn a_bad_flag_is_refused_with_its_name_and_what_was_expected() {
         &["serve", "--listen", "nowhere"],
         "listen: expected host:port, such as 127.0.0.1:7878, found \"nowhere\"",
     );
-    check_refused(&["serve", "--durability", "raid"], "durability: expected memory, found \"raid\"");
+    check_refused(
+        &["serve", "--durability", "raid"],
+        "durability: expected sync, async or memory, found \"raid\"",
+    );
     check_refused(&["serve", "--config", "/no/such/file"], "cannot open /no/such/file");
     check_refused(&["serve", "--offers", "/no/such/file"], "cannot open /no/such/file");
     check_refused(&["docs", "poems"], "invalid value 'poems' for '<SECTION>'");
-}
-
-#[test]
-fn durability_on_disk_is_refused_with_the_reason() {
-    for mode in ["sync", "async"] {
-        check_refused(
-            &["serve", "--durability", mode],
-            &format!("durability: {mode} is not yet supported: this version has no journal on disk"),
-        );
-    }
 }
 
 #[test]
@@ -161,7 +178,11 @@ fn a_configuration_file_is_checked_like_the_flags() {
         ("shards = \"2\"", "shards: expected a whole number from 0, found the text \"2\""),
         ("limits = [1]", "limits: expected a table of fields, found a list"),
         ("listen = ", "not TOML in line 1"),
-        ("durability = \"sync\"", "durability: sync is not yet supported"),
+        (
+            "[journal]\nsegment_bytes = 5",
+            "journal.segment_bytes: expected 65536 to 4294967296 bytes, found 5",
+        ),
+        ("[journal]\nkeep = 5", "journal.keep: unknown field; did you mean keep_bytes?"),
     ];
     for (index, (text, error)) in cases.into_iter().enumerate() {
         let file = TestFile::new(&format!("bad-{index}.toml"), text);
@@ -176,7 +197,8 @@ fn check_says_what_a_file_holds_or_what_is_wrong_with_it() {
     assert_eq!(printed(&["check", good.path()]), format!("{}: 1 offers, each well defined\n", good.path()));
     let bad = TestFile::new("bad.toml", "[[offer]]\nid = \"a\"\nprice = 1\nstok = 1\n");
     check_refused(&["check", bad.path()], "a.stok: unknown field; did you mean stock?");
-    let config = TestFile::new("config.toml", "shards = 2\n[limits]\nconnections = 50\n");
+    let config =
+        TestFile::new("config.toml", "shards = 2\n[limits]\nconnections = 50\n[journal]\nkeep_hours = 5\n");
     assert_eq!(printed(&["check", config.path()]), format!("{}: a valid configuration\n", config.path()));
 }
 
@@ -187,7 +209,10 @@ fn schema_and_docs_print_what_tools_can_read() {
     for (section, line) in [
         ("commands", "| `BUY offer buyer id "),
         ("statuses", "| 115 | `SOLD_OUT` | refusal | yes |"),
-        ("config", "| `shards` | shards | half the cores, at least 1 | 1 to 256 |"),
+        (
+            "config",
+            "| `shards` | shards | the directory's; for a new one half the cores, at least 1 | 1 to 256 |",
+        ),
         ("offer-fields", "| `settle.group.size` | 2 to 1,000,000 | required |"),
     ] {
         let text = printed(&["docs", section]);
@@ -204,8 +229,9 @@ fn schema_and_docs_print_what_tools_can_read() {
 #[test]
 fn a_server_says_when_it_is_ready_and_ends_in_order_on_a_signal() {
     for signal in ["TERM", "INT"] {
-        let mut server = Process::start(&["--shards", "2"]);
-        assert!(server.ready.contains(", shards 2, durability memory)"), "{}", server.ready);
+        let data = TestDir::new(&format!("signal-{signal}"));
+        let mut server = Process::start(&["--shards", "2", "--data", data.path()]);
+        assert!(server.ready.contains(", shards 2, durability sync)"), "{}", server.ready);
         assert_eq!(server.ask("PING\r\n"), "+PONG\r\n+OK\r\n");
         server.signal(signal);
         let status = server.child.wait().expect("it ends");
@@ -215,7 +241,7 @@ fn a_server_says_when_it_is_ready_and_ends_in_order_on_a_signal() {
 
 #[test]
 fn the_ops_page_answers_health_and_what_runs() {
-    let server = Process::start(&["--shards", "1"]);
+    let server = Process::start(&["--shards", "1", "--durability", "memory"]);
     let health = server.get("/healthz");
     assert!(health.starts_with("HTTP/1.1 200 OK") && health.ends_with("\r\n\r\nok\n"), "{health}");
     let page = server.get("/");
@@ -228,16 +254,78 @@ fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = taken.local_addr().expect("an address").to_string();
     check_refused(
-        &["serve", "--listen", "127.0.0.1:0", "--ops", &taken],
+        &["serve", "--durability", "memory", "--listen", "127.0.0.1:0", "--ops", &taken],
         &format!("ops: cannot listen on {taken}"),
     );
-    check_refused(&["serve", "--listen", &taken, "--ops", "127.0.0.1:0"], &taken);
+    check_refused(
+        &["serve", "--durability", "memory", "--listen", &taken, "--ops", "127.0.0.1:0"],
+        &format!("listen: {taken} cannot be listened on"),
+    );
 }
 
 #[test]
 fn offers_of_a_file_are_put_at_start() {
     let file = TestFile::new("offers.toml", "[[offer]]\nid = \"sku\"\nprice = 1990\nstock = 1\n");
-    let server = Process::start(&["--offers", file.path()]);
+    let server = Process::start(&["--durability", "memory", "--offers", file.path()]);
     let answers = server.ask("BUY sku alice r1\r\nBUY sku bob r2\r\n");
     assert!(answers.contains("HELD") && answers.contains("SOLD_OUT"), "{answers}");
+}
+
+#[test]
+fn what_was_sold_is_there_after_a_restart_and_offers_are_left_alone() {
+    let data = TestDir::new("restart");
+    let file = TestFile::new("restart.toml", "[[offer]]\nid = \"sku\"\nprice = 1990\nstock = 1\n");
+    let args = ["--data", data.path(), "--offers", file.path()];
+    let mut first = Process::start(&args);
+    let sold = first.ask("BUY sku alice r1\r\nPAY sku r1 REF p1\r\n");
+    assert!(sold.contains("WON"), "{sold}");
+    first.signal("TERM");
+    assert!(first.child.wait().expect("it ends").success());
+    let second = Process::start(&args);
+    let answers = second.ask("SHOW sku r1\r\nBUY sku bob r2\r\nXLEN feed:0\r\nAUDIT\r\n");
+    assert!(answers.contains("WON") && answers.contains("SOLD_OUT"), "{answers}");
+    assert!(answers.contains(":3\r\n"), "the feed reaches back before the restart: {answers}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_ends_the_start_with_the_reason() {
+    let data = TestDir::new("refused");
+    let server = Process::start(&["--data", data.path(), "--shards", "2"]);
+    let serve = |args: &[&str]| {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--data", data.path()];
+        all.extend_from_slice(args);
+        let output = stampede(&all);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty(), "no ready line");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let told = serve(&[]);
+    assert!(told.contains("is in use by another server"), "{told}");
+    drop(server);
+    let told = serve(&["--shards", "3"]);
+    assert!(told.contains("was made with 2 shards and keeps that number, not 3"), "{told}");
+    let again = Process::start(&["--data", data.path()]);
+    assert!(again.ready.contains(", shards 2, "), "the directory's number is taken: {}", again.ready);
+}
+
+#[test]
+fn snapshots_are_made_on_demand_and_info_says_how_the_journal_stands() {
+    let data = TestDir::new("bgsave");
+    let server = Process::start(&["--data", data.path(), "--shards", "1"]);
+    server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nBUY sku alice r1\r\n");
+    let answer = server.ask("BGSAVE\r\n");
+    assert!(answer.starts_with("+Background saving started"), "{answer}");
+    let saved = |info: &str| info.contains("rdb_bgsave_in_progress:0") && !info.contains("last_snapshot=0-0");
+    let info = (0..2_000).map(|_| server.ask("INFO persistence\r\n")).find(|info| saved(info));
+    let info = info.expect("a snapshot is made");
+    for part in
+        ["durability:sync", "aof_enabled:1", "rdb_last_bgsave_status:ok", "disk_full:0", "journal0:synced="]
+    {
+        assert!(info.contains(part), "{part} is missing in {info}");
+    }
+    let last: u64 =
+        server.ask("LASTSAVE\r\n")[1..].lines().next().and_then(|line| line.parse().ok()).expect("a number");
+    assert!(last > 1_600_000_000, "{last}");
+    let settings = server.ask("CONFIG GET append*\r\n");
+    assert!(settings.contains("always") && settings.contains("yes"), "{settings}");
 }

@@ -73,7 +73,7 @@ impl Running {
         let server = Server::start_watched(config.clone(), Arc::<Watcher>::clone(&watcher)).await;
         watcher.end();
         let server = server?;
-        recovery::tell(server.recovered());
+        recovery::tell(&server.recovered());
         let listen = server.local_addr();
         if let Err(error) = put_offers(&server, offers).await {
             server.shutdown().await;

@@ -3,7 +3,10 @@
 //! A key is declared once, in [`KEYS`]; `--help`, the table in the documentation and the checks read it there.
 
 use crate::field_error::FieldError;
-use stampede_engine::{INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, JournalConfig, RUN_REQUESTS_MAX};
+use stampede_engine::{
+    INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, JournalConfig, RUN_REQUESTS_MAX, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN,
+};
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -149,8 +152,8 @@ pub const KEYS: &[Key] = &[
         "journal.segment_bytes",
         "bytes",
         JOURNAL.segment_bytes,
-        1 << 20,
-        1 << 30,
+        SEGMENT_BYTES_MIN,
+        SEGMENT_BYTES_MAX,
         "The length of a file of the journal. Each is made ahead, full length.",
     ),
     number(

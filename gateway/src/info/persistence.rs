@@ -3,7 +3,7 @@
 //! Redis's names stand where what they say is true; `journal<shard>` has the numbers of each shard.
 
 use crate::shared::Shared;
-use stampede_engine::core::EventId;
+use stampede_engine::core::UnixMs;
 use stampede_engine::{Durability, JournalStatus};
 use std::fmt::Write as _;
 
@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 pub(super) fn persistence(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let engine = &shared.engine;
     let durability = engine.config().durability;
-    let journals: Vec<JournalStatus> = engine.shards().map(|shard| engine.journal(shard)).collect();
+    let journals: Vec<JournalStatus> =
+        engine.shards().map(|shard| engine.journal(shard).unwrap_or_default()).collect();
     let snapshots = shared.snapshots.state();
     let is_saving = snapshots.is_running || journals.iter().any(|journal| journal.is_snapshotting);
     write!(
@@ -36,7 +37,10 @@ pub(super) fn persistence(shared: &Shared, text: &mut String) -> std::fmt::Resul
 /// When the state of every shard was last saved, in Unix seconds; the start of the server, where that was not in its time.
 pub(crate) fn last_save(shared: &Shared) -> u64 {
     let engine = &shared.engine;
-    let saved = |shard| engine.journal(shard).last_snapshot_at.map_or(engine.epoch(), |at| at.get());
+    let saved = |shard| {
+        let at = engine.journal(shard).and_then(|journal| journal.last_snapshot_at);
+        at.map_or(engine.epoch(), UnixMs::get)
+    };
     engine.shards().map(saved).min().unwrap_or_default() / 1_000
 }
 
@@ -74,6 +78,6 @@ fn one(journal: &JournalStatus, text: &mut String) -> std::fmt::Result {
         journal.segments,
         u8::from(journal.full.is_some()),
         u8::from(journal.has_failed),
-        journal.last_snapshot.unwrap_or(EventId::default()),
+        journal.last_snapshot.unwrap_or_default(),
     )
 }

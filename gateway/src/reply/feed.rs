@@ -7,7 +7,8 @@
 use crate::offer_text;
 use crate::resp::encode::{Encoder, key};
 use stampede_engine::core::{
-    Accepted, CloseCause, EndCause, Entry, Event, EventId, Money, ReservationNames, Restock, Status, Text,
+    Accepted, CloseCause, EndCause, Entry, Event, EventId, Money, ReservationNames, Restock, Seq, Status,
+    Text,
 };
 
 /// The value of a pair. On the wire it is text, in JSON a number stays a number.
@@ -232,21 +233,17 @@ pub fn stream_facts(out: &mut Encoder<'_>, facts: &StreamFacts<'_>) {
     out.key(key!(17 "last-generated-id"));
     id(out, *last);
     out.key(key!(20 "max-deleted-entry-id"));
-    if gone == 0 {
-        out.dashed(0, 0)
-    } else {
-        out.dashed(first.epoch, gone)
-    }
+    id(out, if gone == 0 { EventId::default() } else { EventId { seq: Seq(gone), ..*first } });
     out.pair_integer(key!(13 "entries-added"), last.seq.0);
     out.key(key!(23 "recorded-first-entry-id"));
-    if *entries == 0 {
-        out.dashed(0, 0)
-    } else {
-        id(out, *first)
-    }
+    id(out, if *entries == 0 { EventId::default() } else { *first });
     out.pair_integer(key!(6 "groups"), 0);
     for (name, end) in [(key!(11 "first-entry"), ends[0]), (key!(10 "last-entry"), ends[1])] {
         out.key(name);
-        if end.is_empty() { out.null_array() } else { out.raw(end) }
+        if end.is_empty() {
+            out.null_array();
+        } else {
+            out.raw(end);
+        }
     }
 }

@@ -50,7 +50,6 @@ fn table() -> Vec<(Vec<u8>, &'static str, After)> {
         (command(&["BUY", "sku", "alice", "r1", "BARGAIN", "b"]), "ERR BARGAIN is not yet supported", Stays),
         (command(&["BUY", "sku", "alice", "r1", "WAIT"]), "ERR WAIT is not yet supported", Stays),
         (command(&["CUT", "sku", "r1", "bob"]), "ERR CUT is not yet supported", Stays),
-        (command(&["XREAD", "STREAMS", "feed:0", "0"]), "ERR XREAD is not yet supported", Stays),
         (command(&["OFFER", "DRAW", "sku"]), "ERR OFFER DRAW is not yet supported", Stays),
         (command(&["PAY", "sku", "r1", "AMOUNT", "9007199254740992"]), "ERR AMOUNT: expected", Stays),
         (command(&["PAY", "sku", "r1", "REF", ""]), "ERR REF is empty", Stays),

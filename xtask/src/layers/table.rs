@@ -46,7 +46,10 @@ const GATEWAY: Crate = Crate {
         Layer { about: "one socket: reads, submits, answers in order", modules: &["connection"] },
         Layer { about: "answers to replies; INFO; tables for the docs", modules: &["reply", "info", "docs"] },
         Layer { about: "frames to requests; what connections share", modules: &["command", "shared"] },
-        Layer { about: "settings; offers as JSON and TOML", modules: &["config", "offer_text"] },
+        Layer {
+            about: "settings; offers as JSON and TOML; reads of feeds; snapshots",
+            modules: &["config", "offer_text", "readers", "snapshots"],
+        },
         Layer {
             about: "frames, files, the operators' page, words for errors",
             modules: &["resp", "text_file", "ops", "field_error", "error_code"],

@@ -61,7 +61,7 @@ impl Source<'_> {
         let end = self.feed.bounds().last;
         loop {
             self.feed.read(from, room.entries.min(PAGE_ENTRIES), self.page)?;
-            let (mut is_over, mut last) = (self.page.len() == 0, end);
+            let (mut is_over, mut last) = (self.page.is_empty(), end);
             let protocol = self.protocol;
             self.page.for_each(|entry| {
                 is_over = is_over || room.is_full() || is_behind(entry.stamp.id, to);
