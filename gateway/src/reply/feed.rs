@@ -7,8 +7,8 @@
 use crate::offer_text;
 use crate::resp::encode::{Encoder, key};
 use stampede_engine::core::{
-    Accepted, CloseCause, EndCause, Entry, Event, EventId, Money, ReservationNames, Restock, Seq, Status,
-    Text,
+    Accepted, CloseCause, DemandMoved, DemandSecond, EndCause, Entry, Event, EventId, Money,
+    ReservationNames, Restock, Seq, Status, Text,
 };
 
 /// The value of a pair. On the wire it is text, in JSON a number stays a number.
@@ -45,7 +45,8 @@ pub fn pairs(entry: &Entry<'_>, hear: Hear<'_>) {
 fn kind(event: &Event<'_>) -> &'static str {
     match event {
         Event::OfferPut { .. } | Event::OfferChanged { .. } => "offer",
-        Event::OfferPaused { .. } | Event::OfferResumed { .. } => "operator",
+        Event::OfferPaused { .. } | Event::OfferResumed { .. } | Event::OfferRemoved { .. } => "operator",
+        Event::Demand(_) => "demand",
         Event::OfferClosed { .. } => "closed",
         Event::OfferExtended { .. } => "extended",
         Event::PoolAdded { .. } => "pool",
@@ -100,6 +101,8 @@ fn details(hear: Hear<'_>, event: &Event<'_>) {
         }
         Event::OfferPaused { .. } => text(hear, "by", b"pause"),
         Event::OfferResumed { .. } => text(hear, "by", b"resume"),
+        Event::OfferRemoved { .. } => text(hear, "by", b"remove"),
+        Event::Demand(moved) => demand(hear, moved),
         Event::OfferClosed { by: CloseCause::Deadline, .. } => text(hear, "by", b"deadline"),
         Event::OfferClosed { by: CloseCause::Operator, .. } => text(hear, "by", b"operator"),
         Event::OfferExtended { by, op, .. } => {
@@ -149,6 +152,22 @@ fn acceptance(hear: Hear<'_>, accepted: &Accepted<'_>) {
     if let Some(referrer) = accepted.referrer {
         text(hear, "referrer", referrer.as_bytes());
     }
+}
+
+/// The counters that moved, each as it stands now: lists of `word:count` and of `second:accepted:refused`.
+fn demand(hear: Hear<'_>, moved: &DemandMoved<'_>) {
+    number(hear, "units_wanted", moved.units_wanted);
+    if let Some(at) = moved.sold_out_at {
+        number(hear, "sold_out_at", at.get());
+    }
+    let answers =
+        moved.tallies.iter().filter_map(|tally| Some(format!("{}:{}", tally.name()?, tally.intents)));
+    text(hear, "answers", answers.collect::<Vec<_>>().join(" ").as_bytes());
+    let seconds = moved.seconds.iter().map(|second| {
+        let DemandSecond { at, accepted, refused } = second;
+        format!("{}:{accepted}:{refused}", at.get())
+    });
+    text(hear, "seconds", seconds.collect::<Vec<_>>().join(" ").as_bytes());
 }
 
 fn ending(hear: Hear<'_>, cause: EndCause, reason: Option<Text<'_>>) {
