@@ -182,7 +182,7 @@ fn a_configuration_file_is_checked_like_the_flags() {
             "[journal]\nsegment_bytes = 5",
             "journal.segment_bytes: expected 65536 to 4294967296 bytes, found 5",
         ),
-        ("[journal]\nkeep = 5", "journal.keep: unknown field; did you mean keep_bytes?"),
+        ("[journal]\nkeep_byte = 5", "journal.keep_byte: unknown field; did you mean keep_bytes?"),
     ];
     for (index, (text, error)) in cases.into_iter().enumerate() {
         let file = TestFile::new(&format!("bad-{index}.toml"), text);
