@@ -199,7 +199,7 @@ impl DataDirectory {
                 Ok(next) => next,
             };
             if path != walk.path() {
-                path = walk.path().to_owned();
+                walk.path().clone_into(&mut path);
                 let about = about_segment(&store, walk.segment())?;
                 if hear(Walked::Segment(&about)).is_break() {
                     return Ok(WalkEnd::Stopped);

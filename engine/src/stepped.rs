@@ -65,12 +65,12 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
     pub fn start(
         config: &EngineConfig,
         source: &S,
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         hash_key: u64,
     ) -> Result<Self, StartError> {
         config.check()?;
         let Opened { directory, shards, .. } =
-            opening::open(config, source, Arc::clone(&disk), hash_key, &Unwatched)?;
+            opening::open(config, source, Arc::clone(disk), hash_key, &Unwatched)?;
         let count = shards.len() as u16;
         let step = |opened: opening::OpenedShard| {
             let index = opened.recovered.shard;
@@ -87,7 +87,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
             shard.attach();
             SteppedShard {
                 shard,
-                feed: Feed::new(Arc::clone(&log), Arc::clone(&disk)),
+                feed: Feed::new(Arc::clone(&log), Arc::clone(disk)),
                 log,
                 writer: opened.writer,
                 recovered: opened.recovered,
@@ -115,26 +115,26 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
 
     /// One round of a shard's loop: settles, decides and commits what there is, and lets answers go that are due.
     pub fn turn(&mut self, shard: ShardIndex) -> Turned {
-        let Some(stepped) = self.shards.get_mut(at(shard)) else { return Turned::Down };
-        if stepped.is_down {
-            while stepped.shard.hand_back() {}
+        let Some(one) = self.shards.get_mut(at(shard)) else { return Turned::Down };
+        if one.is_down {
+            while one.shard.hand_back() {}
             return Turned::Down;
         }
-        let queued = !stepped.shard.door.inbox.is_empty();
-        let before = stepped.shard.machine.last_event();
-        let went = catch_unwind(AssertUnwindSafe(|| stepped.shard.go()));
+        let queued = !one.shard.door.inbox.is_empty();
+        let before = one.shard.machine.last_event();
+        let went = catch_unwind(AssertUnwindSafe(|| one.shard.go()));
         let stopped = match went {
             Ok(Ok(Went::On)) => return Turned::Worked,
             Ok(Ok(Went::Idle { .. })) => {
-                let has_moved = queued || before != stepped.shard.machine.last_event();
+                let has_moved = queued || before != one.shard.machine.last_event();
                 return if has_moved { Turned::Worked } else { Turned::Idle };
             }
             Ok(Err(stopped)) => stopped,
             Err(panic) => Stopped::Panicked(panic_message(panic.as_ref())),
         };
-        stepped.shard.go_down(&stopped);
-        stepped.is_down = true;
-        while stepped.shard.hand_back() {}
+        one.shard.go_down(&stopped);
+        one.is_down = true;
+        while one.shard.hand_back() {}
         Turned::Down
     }
 

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Bytes of a batch's header, and of a segment's.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// The version of the journal's format.
-pub const FORMAT_VERSION: u16 = 1;
+pub(crate) const FORMAT_VERSION: u16 = 1;
 /// Batches begin at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
 /// The longest body that a reader believes in: the writer takes far less into one batch.

@@ -20,7 +20,7 @@ const ABOUT_BYTES_MAX: u64 = 64 * 1024;
 
 /// A locked data directory.
 #[derive(Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     about: About,
@@ -80,15 +80,15 @@ impl Directory {
 
     /// Opens a directory to change it while no server uses it.
     pub(crate) fn seize(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
-        let directory = Directory::look(Arc::clone(&disk), path)?;
+        let directory = Directory::look(disk, path)?;
         let lock_path = path.join(LOCK_NAME);
-        let lock = disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
+        let lock = directory.disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
         let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
         Ok(Directory { _lock: Some(lock), ..directory })
     }
 
     /// How many shards it was made with.
-    pub fn shards(&self) -> u16 {
+    pub(crate) fn shards(&self) -> u16 {
         self.about.shards
     }
 

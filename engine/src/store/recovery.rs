@@ -165,8 +165,8 @@ pub(crate) fn recover(
 /// Removes what an interrupted life had begun and not named yet.
 fn remove_leftovers(store: &ShardStore) -> Result<(), StoreError> {
     let names = store.disk.list(&store.dir).map_err(ShardStore::io("listing", &store.dir))?;
-    for name in names.iter().filter(|name| name.ends_with(".tmp")) {
-        let path = store.dir.join(name);
+    let paths = names.iter().map(|name| store.dir.join(name));
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "tmp")) {
         store.disk.remove(&path).map_err(ShardStore::io("removing", &path))?;
     }
     Ok(())
@@ -224,10 +224,9 @@ impl Found {
     /// A journal that does not reach back far enough is the snapshots' fault: say which.
     fn explain(&self, error: StoreError) -> StoreError {
         match error {
-            StoreError::Missing { shard, dir, first, flaws } if !self.flawed.is_empty() => {
+            StoreError::Missing { shard, dir, first, .. } if !self.flawed.is_empty() => {
                 let flaw = |(path, flaw): &(PathBuf, String)| format!("{}: {flaw}", path.display());
                 let listed: Vec<String> = self.flawed.iter().map(flaw).collect();
-                let _none = flaws;
                 StoreError::Missing { shard, dir, first, flaws: listed.join("; ") }
             }
             error => error,

@@ -10,6 +10,7 @@ use crate::journal::batch::{ALIGNMENT, BatchHeader, ChainHash, HEADER_BYTES, Seg
 use crate::journal::chain::Chain;
 use crate::journal::segment::{Window, segment_path, segments};
 use stampede_core::Seq;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A place in a journal.
@@ -109,35 +110,36 @@ impl Walk {
     pub(crate) fn next(&mut self, reading: &mut Reading) -> Result<Next, StoreError> {
         loop {
             let offset = self.offset;
-            match reading.batch(&self.path, offset)? {
-                Some((header, hash)) => match self.chain.link(&header, hash) {
+            if let Some((header, hash)) = reading.batch(&self.path, offset)? {
+                return match self.chain.link(&header, hash) {
                     Ok(()) => {
                         self.offset += header.span() as u64;
-                        return Ok(Next::Batch(header, offset));
+                        Ok(Next::Batch(header, offset))
                     }
-                    Err(Misfit::Epoch { .. }) if self.is_last()? => {
-                        let why = "a batch of a replaced writer stood there";
-                        return Ok(Next::Torn(Torn { until: reading.used_until(&self.path, offset)?, why }));
+                    Err(Misfit::Epoch { .. }) => {
+                        self.end(reading, "a batch of a replaced writer stood there")
                     }
-                    Err(misfit) => return Err(self.store.damaged(&self.path, offset, misfit)),
-                },
-                None => {
-                    let until = reading.used_until(&self.path, offset)?;
-                    let is_last = self.is_last()?;
-                    if until == offset && is_last {
-                        return Ok(Next::End);
-                    }
-                    if until == offset {
-                        self.enter_next(reading)?;
-                        continue;
-                    }
-                    if !is_last || reading.has_durable_behind(&self.path, offset, until)? {
-                        return Err(self.store.damaged(&self.path, offset, Damage::Broken));
-                    }
-                    return Ok(Next::Torn(Torn { until, why: "its last batch was not written wholly" }));
-                }
+                    Err(misfit) => Err(self.store.damaged(&self.path, offset, misfit)),
+                };
             }
+            if self.is_last()? || reading.used_until(&self.path, offset)? > offset {
+                return self.end(reading, "its last batch was not written wholly");
+            }
+            self.enter_next(reading)?;
         }
+    }
+
+    /// The journal goes no further here: cleanly, torn, or because it is damaged.
+    fn end(&mut self, reading: &mut Reading, why: &'static str) -> Result<Next, StoreError> {
+        let (offset, epoch) = (self.offset, self.chain.epoch);
+        let until = reading.used_until(&self.path, offset)?;
+        if until == offset {
+            return Ok(Next::End);
+        }
+        if !self.is_last()? || reading.has_durable_behind(&self.path, offset..until, epoch)? {
+            return Err(self.store.damaged(&self.path, offset, Damage::Broken));
+        }
+        Ok(Next::Torn(Torn { until, why }))
     }
 
     /// Whether no later segment is there, looking again.
@@ -212,12 +214,14 @@ impl Reading {
         until.map_err(ShardStore::io("reading", path))
     }
 
-    /// Whether a whole batch stands behind `offset` that was written when everything before it was durable.
-    fn has_durable_behind(&mut self, path: &Path, offset: u64, until: u64) -> Result<bool, StoreError> {
-        let mut at = offset + ALIGNMENT as u64;
-        while at < until {
+    /// Whether behind the beginning of `range` stands a whole batch that was written when everything before it was
+    /// durable, by a writer that nobody had replaced.
+    fn has_durable_behind(&mut self, path: &Path, range: Range<u64>, epoch: u64) -> Result<bool, StoreError> {
+        let mut at = range.start + ALIGNMENT as u64;
+        while at < range.end {
             if let Some((header, _)) = self.batch(path, at)?
                 && header.is_after_sync
+                && header.epoch >= epoch
             {
                 return Ok(true);
             }
