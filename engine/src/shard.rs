@@ -172,14 +172,15 @@ impl<S: TimeSource> Shard<S> {
         let swept = if self.has_room() { self.turn()? } else { Swept::Done };
         let durable = self.journal.durable()?;
         let released = self.release(durable);
-        let is_idle =
-            swept == Swept::Done && released == 0 && self.queues.batch.is_empty() && before == durable;
+        let is_stuck = self.queues.batch.is_empty() || !self.has_room();
+        let is_idle = swept == Swept::Done && released == 0 && is_stuck && before == durable;
         Ok(if is_idle { Went::Idle { durable } } else { Went::On })
     }
 
-    /// Whether every event is durable and every decided run released.
+    /// Whether every queued run is decided and released, and every event durable.
     fn is_settled(&self) -> Result<bool, JournalError> {
-        Ok(self.queues.unreleased.is_empty() && self.journal.durable()? >= self.machine.last_event().seq)
+        let is_empty = self.queues.batch.is_empty() && self.queues.unreleased.is_empty();
+        Ok(is_empty && self.journal.durable()? >= self.machine.last_event().seq)
     }
 
     fn has_room(&self) -> bool {
@@ -281,6 +282,9 @@ impl Queues {
     /// Takes a batch from the inbox and says how many requests it holds.
     fn fill(&mut self, inbox: &Inbox) -> usize {
         let (mut requests, mut weight) = (0, 0);
+        if !self.batch.is_empty() {
+            return 0;
+        }
         while weight < BATCH_REQUESTS && self.batch.len() < BATCH_RUNS_MAX {
             let Some(run) = inbox.pop() else { break };
             requests += run.len();
@@ -290,11 +294,15 @@ impl Queues {
         requests
     }
 
-    /// Decides the batch and moves it behind what waits for the journal.
+    /// Decides the batch and moves it behind what waits for the journal. What a few requests settle may be much: the rest
+    /// of the batch waits where the journal takes no more.
     fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
         while let Some(run) = self.batch.front_mut() {
             run.decide(machine, now, recorder);
             self.await_release(machine.last_event().seq);
+            if !recorder.journal.has_room() {
+                break;
+            }
         }
     }
 

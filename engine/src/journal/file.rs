@@ -1,6 +1,6 @@
 //! The journal on disk, as its shard sees it: encodes events, hands them to the writer, asks for the watermark.
 
-use super::handoff::{Filling, Handoff};
+use super::handoff::{Filling, Handoff, READY_BYTES_MAX};
 use super::log::Log;
 use super::maker::Maker;
 use super::writer::Writer;
@@ -89,7 +89,7 @@ impl Journal for FileJournal {
     }
 
     fn has_room(&self) -> bool {
-        self.handoff.has_room()
+        self.handoff.has_room() && self.turn.bytes.len() < READY_BYTES_MAX
     }
 
     fn full(&self) -> Option<u64> {
