@@ -12,12 +12,12 @@ pub use verify::{SnapshotVerdict, Verified};
 use crate::disk::{Disk, FileDisk};
 use crate::journal::batch::{BatchHeader, SegmentHeader};
 use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
-use crate::slot::ShardIndex;
+use crate::slot::{ShardIndex, Slot};
 use crate::store::directory::Directory;
 use crate::store::recovery::{Until, find, find_until};
 use crate::store::walk::{Next, Reading, Walk};
 use crate::store::{ShardStore, SnapshotReport, StoreError, Unwatched, follower};
-use stampede_core::{CodecError, Entries, Entry, EventId, Machine, Seq, Settings, Stamp, UnixMs};
+use stampede_core::{CodecError, Entries, Entry, EventId, Machine, Seq, Settings, Stamp, Text, UnixMs};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -158,6 +158,11 @@ impl DataDirectory {
     /// Every shard, in order.
     pub fn shards(&self) -> impl ExactSizeIterator<Item = ShardIndex> {
         ShardIndex::all(self.shard_count())
+    }
+
+    /// The shard that an offer's or pool's id belongs to.
+    pub fn shard_of(&self, id: Text<'_>) -> ShardIndex {
+        Slot::of(id).shard(self.shard_count())
     }
 
     /// What lies there of a shard.

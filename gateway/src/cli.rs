@@ -4,8 +4,13 @@
 //! configuration keys.
 
 mod check;
+mod inspect;
 mod recovery;
+mod repair;
+mod replay;
 mod serve;
+mod shown;
+mod snapshot;
 
 use crate::config::{self, RawConfig};
 use crate::docs::{self, Section};
@@ -26,6 +31,14 @@ pub struct Cli {
 enum Command {
     /// Runs the server until SIGTERM or SIGINT.
     Serve(ServeArgs),
+    /// Shows what lies in a data directory, as JSON lines, and whether it is as it was written.
+    Inspect(inspect::InspectArgs),
+    /// Rebuilds the state of a shard as it was at an event or an instant, and shows what it says.
+    Replay(replay::ReplayArgs),
+    /// Cuts a damaged journal and sets aside what stands behind, after saying what that costs.
+    Repair(repair::RepairArgs),
+    /// Makes a snapshot of each shard while no server runs.
+    Snapshot(snapshot::SnapshotArgs),
     /// Checks a file of offers or a configuration file, and says what is wrong with it.
     Check {
         /// The file: a configuration, or a file of offers with [[offer]] tables.
@@ -67,6 +80,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             let file = args.config.as_deref().map_or_else(|| Ok(RawConfig::default()), config::read_file)?;
             serve::serve(args.into_raw().or(file).check()?)
         }
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Replay(args) => print(&replay::replay(&args)?),
+        Command::Repair(args) => print(&repair::repair(&args)?),
+        Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Check { file } => print(&check::check(&file)?),
         Command::Schema => print(&format!("{:#}\n", offer_text::schema())),
         Command::Docs { section } => print(&docs::markdown(section)),
