@@ -226,6 +226,7 @@ fn entries_max(request: &Request<Text<'_>>) -> usize {
         | Request::OfferPause { .. }
         | Request::OfferResume { .. }
         | Request::OfferClose { .. }
+        | Request::OfferRemove { .. }
         | Request::OfferExtend { .. }
         | Request::PoolAdd { .. }
         | Request::PoolGet { .. }

@@ -167,6 +167,8 @@ pub enum OfferWindow {
     Paused = 3,
     /// Over.
     Closed = 4,
+    /// Over, settled, and out of memory but for its sums.
+    Removed = 5,
 }
 
 impl OfferWindow {
@@ -177,6 +179,7 @@ impl OfferWindow {
             OfferWindow::Open => "OPEN",
             OfferWindow::Paused => "PAUSED",
             OfferWindow::Closed => "CLOSED",
+            OfferWindow::Removed => "REMOVED",
         }
     }
 }

@@ -67,6 +67,11 @@ impl State {
             for row in offer.reservations.iter() {
                 answer.reservations[row.status.number() as usize] += 1;
             }
+            if let Some(removed) = &offer.removed {
+                for (count, removed) in answer.reservations.iter_mut().zip(removed.reservations) {
+                    *count += removed;
+                }
+            }
             State::audit_units(offer, &mut uses, &mut findings);
             findings.expect(self.audit_ids(offer), || {
                 format!("I4: offer {} does not find an id where it lies", offer.id())
@@ -98,6 +103,10 @@ impl State {
                 Status::Won => sold += u64::from(row.qty - row.returned),
                 _ => {}
             }
+        }
+        // Of a removed offer the sum of what it sold is all that is left.
+        if offer.removed.is_some() {
+            sold += offer.units_sold;
         }
         findings.expect((held, sold) == (offer.units_held, offer.units_sold), || {
             format!(
@@ -217,7 +226,8 @@ fn audit_buyers(offer: &OfferState, findings: &mut Findings) {
 
 /// I10: what was paid less what is owed is what the winners and the paid ones are worth.
 fn audit_money(offer: &OfferState, findings: &mut Findings) {
-    let (mut kept, mut owed_back) = (MoneySum::default(), MoneySum::default());
+    let removed = offer.removed.as_deref().copied().unwrap_or_default();
+    let (mut kept, mut owed_back) = (removed.kept, removed.owed_back);
     for (at, row) in offer.reservations.iter().enumerate() {
         if matches!(row.status, Status::Paid | Status::Won) {
             kept += offer.reservations.kept(at as u32);

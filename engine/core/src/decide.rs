@@ -8,6 +8,7 @@ mod buy;
 mod due;
 mod operate;
 mod pay;
+mod removal;
 mod takeback;
 
 pub(crate) use due::expired;

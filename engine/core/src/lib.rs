@@ -68,3 +68,4 @@ pub use request::{Buy, GroupChoice, Request, Restock, StateFilter};
 pub use status::{GroupState, Status};
 pub use text::{FREE_BYTES_MAX, ID_BYTES_MAX, TAGS_BYTES_MAX, Text, TextError};
 pub use time::{Millis, UnixMs};
+pub use view::ArchivedReservation;

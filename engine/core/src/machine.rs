@@ -3,6 +3,7 @@
 //! [`Machine::handle`] takes one request along the straight line: sweep what could change the answer → decide →
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
+mod archive;
 mod kept;
 mod lists;
 mod look;
@@ -99,6 +100,7 @@ impl Machine {
             | Request::OfferPause { .. }
             | Request::OfferResume { .. }
             | Request::OfferClose { .. }
+            | Request::OfferRemove { .. }
             | Request::OfferExtend { .. }
             | Request::PoolAdd { .. } => return self.operate_on(request, now, record),
             Request::Buyer { .. }

@@ -246,6 +246,17 @@ pub enum Misuse {
     },
     /// CLOSE is final: a closed offer is neither paused nor resumed.
     OfferClosed,
+    /// Only a closed offer can be removed.
+    OfferNotClosed,
+    /// A closed offer that is still to be settled cannot be removed.
+    OfferUnsettled {
+        /// Units held or paid.
+        units: u64,
+        /// Groups open.
+        groups: u64,
+    },
+    /// The offer was removed, and its id is not given again.
+    OfferRemoved,
     /// A cap is reached.
     Full {
         /// What there are too many of.
@@ -284,6 +295,11 @@ impl fmt::Display for Misuse {
             Misuse::Offer(error) => error.fmt(f),
             Misuse::OfferFrozen { field } => write!(f, "{field}: cannot change like this once the offer is put (stock) or open (the rest)"),
             Misuse::OfferClosed => f.write_str("the offer is closed, and closing is final"),
+            Misuse::OfferNotClosed => f.write_str("the offer is not closed: OFFER CLOSE ends its selling first"),
+            Misuse::OfferUnsettled { units, groups } => {
+                write!(f, "the offer is not settled: {units} units are held or paid, {groups} groups are open; wait for their deadlines, or REVOKE them")
+            }
+            Misuse::OfferRemoved => f.write_str("the offer was removed, and its id is not given again: take a new id"),
             Misuse::Full { what, max } => write!(f, "too many {what}: at most {max} are kept"),
             Misuse::Busy => f.write_str("too much is due at once; nothing was taken, try again"),
             Misuse::DiskFull { free_bytes } => {

@@ -100,6 +100,11 @@ pub enum Request<T> {
         /// The offer.
         offer: T,
     },
+    /// Takes a closed and settled offer out of memory; its sums stay.
+    OfferRemove {
+        /// The offer.
+        offer: T,
+    },
     /// Moves the deadlines of live holds and open groups.
     OfferExtend {
         /// The offer.
@@ -250,6 +255,7 @@ impl<T> Request<T> {
             Request::OfferPause { offer } => Request::OfferPause { offer: hold(offer) },
             Request::OfferResume { offer } => Request::OfferResume { offer: hold(offer) },
             Request::OfferClose { offer } => Request::OfferClose { offer: hold(offer) },
+            Request::OfferRemove { offer } => Request::OfferRemove { offer: hold(offer) },
             Request::OfferExtend { offer, by, op } => {
                 Request::OfferExtend { offer: hold(offer), by, op: hold(op) }
             }
@@ -285,6 +291,7 @@ impl<T> Request<T> {
             | Request::OfferPause { offer }
             | Request::OfferResume { offer }
             | Request::OfferClose { offer }
+            | Request::OfferRemove { offer }
             | Request::OfferExtend { offer, .. }
             | Request::Revoke { offer, .. }
             | Request::Reservations { offer, .. }

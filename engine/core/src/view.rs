@@ -2,6 +2,10 @@
 //!
 //! What is due but not yet swept shows as over.
 
+mod archive;
+
+pub use archive::ArchivedReservation;
+
 use crate::answer::{
     Answer, BuyerAnswer, GroupAnswer, GroupPart, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary,
     OfferWindow, Page, PoolAnswer, ReservationAnswer,
@@ -123,7 +127,10 @@ impl State {
             window: window(offer, now),
             opens: offer.opens,
             closes: offer.definition.closes,
-            reservations: u64::from(offer.reservations.len()),
+            reservations: match &offer.removed {
+                Some(removed) => removed.reservations.iter().sum(),
+                None => u64::from(offer.reservations.len()),
+            },
             held: offer.units_held,
             sold: offer.units_sold,
         }
@@ -234,7 +241,9 @@ fn group_part(offer: &OfferState, at: GroupIndex) -> GroupPart<Text<'_>> {
 }
 
 fn window(offer: &OfferState, now: UnixMs) -> OfferWindow {
-    if offer.is_over(now) {
+    if offer.removed.is_some() {
+        OfferWindow::Removed
+    } else if offer.is_over(now) {
         OfferWindow::Closed
     } else if offer.is_paused {
         OfferWindow::Paused

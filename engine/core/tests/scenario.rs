@@ -170,5 +170,6 @@ scenario_files! {
     group_reserve: "group_reserve.txt";
     reads: "reads.txt";
     looks: "looks.txt";
+    removals: "removals.txt";
     large_settlements: "large_settlements.txt";
 }

@@ -6,8 +6,7 @@ use crate::command::spec::Spec;
 pub(super) static LATER: &[&str] = &["BARGAIN", "CUT", "GIFT", "REPRICE", "REFERRERS"];
 
 /// Subcommands of later versions, by their full names.
-pub(super) static LATER_SUBCOMMANDS: &[&str] =
-    &["OFFER DRAW", "OFFER PRODUCE", "OFFER DROP", "OFFER RERUN", "OFFER REMOVE"];
+pub(super) static LATER_SUBCOMMANDS: &[&str] = &["OFFER DRAW", "OFFER PRODUCE", "OFFER DROP", "OFFER RERUN"];
 
 /// Options of later versions: the command, the option.
 pub(super) static LATER_OPTIONS: &[(&str, &str)] =

@@ -39,6 +39,11 @@ pub fn offer_resume(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferResume { offer: args.id("offer")? }))
 }
 
+/// `OFFER REMOVE offer`
+pub fn offer_remove(mut args: Args<'_>) -> Parsed<'_> {
+    Ok(Command::Shard(Request::OfferRemove { offer: args.id("offer")? }))
+}
+
 /// `OFFER CLOSE offer`
 pub fn offer_close(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferClose { offer: args.id("offer")? }))

@@ -76,6 +76,35 @@ fn refusals_are_maps_with_their_details() {
 }
 
 #[test]
+fn a_removed_offer_keeps_its_sums_and_nothing_else() {
+    both_protocols(|_, mut client| {
+        client.call(&["OFFER", "PUT", "sku", r#"{"price":100,"stock":3}"#]);
+        client.call(&["BUY", "sku", "alice", "r1"]);
+        client.call(&["BUY", "sku", "bob", "r2", "QTY", "2"]);
+        client.call(&["PAY", "sku", "r1"]);
+        let open = client.call(&["OFFER", "REMOVE", "sku"]);
+        assert!(open.error().starts_with("ERR the offer is not closed"), "{open:?}");
+        client.call(&["OFFER", "CLOSE", "sku"]);
+        let unsettled = client.call(&["OFFER", "REMOVE", "sku"]);
+        let sentence = "ERR the offer is not settled: 2 units are held or paid, 0 groups are open";
+        assert!(unsettled.error().starts_with(sentence), "{unsettled:?}");
+        client.call(&["CANCEL", "sku", "r2"]);
+        assert_eq!(client.call(&["OFFER", "REMOVE", "sku"]).status(), "OK");
+        let again = client.call(&["OFFER", "REMOVE", "sku"]);
+        assert_eq!((again.status().as_str(), again.number("replayed")), ("OK", 1));
+        let offer = client.call(&["OFFER", "GET", "sku"]);
+        let sums = ["reservations", "held", "sold", "paid", "owed"].map(|key| offer.number(key));
+        assert_eq!((offer.status().as_str(), sums), ("REMOVED", [2, 0, 1, 100, 0]));
+        assert_eq!(client.call(&["POOL", "GET", "sku"]).number("sold"), 1);
+        assert_eq!(client.call(&["SHOW", "sku", "r1"]).status(), "UNKNOWN");
+        assert_eq!(client.call(&["BUY", "sku", "alice", "r1"]).status(), "CLOSED");
+        let put = client.call(&["OFFER", "PUT", "sku", r#"{"price":100,"stock":3}"#]);
+        assert!(put.error().starts_with("ERR the offer was removed"), "{put:?}");
+        assert_eq!(client.call(&["OFFER", "REMOVE", "nothing"]).status(), "OFFER_UNKNOWN");
+    });
+}
+
+#[test]
 fn points_stand_beside_cash() {
     both_protocols(|_, mut client| {
         client.call(&["OFFER", "PUT", "sku", r#"{"price":{"cash":100,"points":7},"stock":9}"#]);

@@ -28,6 +28,9 @@ impl State {
         state.hold_runs_first += state.hold_runs.len() as u32;
         state.hold_runs = VecDeque::from([HoldRun { next: 0, end: None, is_scheduled: false }]);
         let campaign = state.campaign;
+        // In a replay nobody has swept yet what was settled.
+        self.campaigns[campaign.0].settling.retain(|due| due.offer != offer);
+        self.announce(campaign);
         self.leave_campaign(campaign, offer, &gone);
     }
 

@@ -5,7 +5,7 @@
 
 use crate::codec::{Writer, write_offer};
 use crate::event::{GroupIndex, Sent};
-use crate::money::Money;
+use crate::money::{Money, MoneySum};
 use crate::state::{CampaignIndex, NoteKind, OfferState, State};
 use crate::text::Text;
 use alloc::vec::Vec;
@@ -26,6 +26,11 @@ impl Digest {
     fn money(&mut self, money: Money) {
         self.number(money.cash);
         self.number(money.points);
+    }
+
+    fn sum(&mut self, sum: MoneySum) {
+        self.0.update(&sum.cash.to_le_bytes());
+        self.0.update(&sum.points.to_le_bytes());
     }
 }
 
@@ -61,18 +66,26 @@ fn digest_offer(digest: &mut Digest, offer: &OfferState) {
     write_offer(&mut Writer(&mut definition), &offer.definition);
     digest.text(Text::stored(&definition));
     digest.number(offer.opens.get());
-    digest.number(u64::from(offer.is_paused) | u64::from(offer.is_closed) << 1);
+    let is_removed = offer.removed.is_some();
+    digest.number(u64::from(offer.is_paused) | u64::from(offer.is_closed) << 1 | u64::from(is_removed) << 2);
     digest.number(offer.extended.get());
     for (op, by) in &offer.ops {
         digest.text(Text::stored(op));
         digest.number(by.get());
     }
     for sum in [offer.paid, offer.owed] {
-        digest.0.update(&sum.cash.to_le_bytes());
-        digest.0.update(&sum.points.to_le_bytes());
+        digest.sum(sum);
     }
     digest.number(offer.units_held);
     digest.number(offer.units_sold);
+    if let Some(removed) = &offer.removed {
+        for count in removed.reservations {
+            digest.number(count);
+        }
+        for sum in [removed.kept, removed.owed_back] {
+            digest.sum(sum);
+        }
+    }
 }
 
 fn digest_reservations(digest: &mut Digest, offer: &OfferState) {

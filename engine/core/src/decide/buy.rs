@@ -44,6 +44,9 @@ impl State {
             return Err(Misuse::UnitsRange { argument: "QTY" }.into());
         }
         let offer = self.offer(at);
+        if offer.removed.is_some() {
+            return Err(Refusal::Closed.into());
+        }
         if let Some(known) = offer.reservations.find(self.hashes.of(buy.id), buy.id) {
             return self.decide_repeat(at, known, buy);
         }

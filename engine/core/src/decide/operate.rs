@@ -42,6 +42,7 @@ impl State {
         definition.check().map_err(Misuse::Offer)?;
         let opens = definition.opens.unwrap_or(now);
         match self.find_offer(id) {
+            Some(offer) if self.offer(offer).removed.is_some() => Err(Misuse::OfferRemoved.into()),
             Some(offer) if self.offer(offer).definition == *definition => Ok(Operator::Done),
             Some(at) => {
                 check_change(self.offer(at), definition, now)?;
@@ -115,6 +116,9 @@ impl State {
     ) -> Result<Operator<'r>, No> {
         let offer = self.known_offer(offer)?;
         let state = self.offer(offer);
+        if state.removed.is_some() {
+            return Err(Misuse::OfferRemoved.into());
+        }
         match state.ops.get(op.as_bytes()) {
             Some(known) if *known == by => return Ok(Operator::DoneBefore),
             Some(_) => return Err(Misuse::OpConflict.into()),

@@ -22,6 +22,10 @@ impl Machine {
             Request::OfferPause { offer } => self.state.decide_pause(*offer, now),
             Request::OfferResume { offer } => self.state.decide_resume(*offer, now),
             Request::OfferClose { offer } => self.state.decide_close(*offer, now),
+            Request::OfferRemove { offer } => {
+                let swept = self.sweep_for(*offer, Depth::Everything, now, record);
+                swept.and_then(|offer| self.state.decide_remove(offer))
+            }
             Request::OfferExtend { offer, by, op } => {
                 let swept = self.sweep_for(*offer, Depth::Deadlines, now, record);
                 swept.and_then(|_| self.state.decide_extend(*offer, *by, *op))

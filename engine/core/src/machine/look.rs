@@ -43,6 +43,7 @@ impl Machine {
             | Request::OfferPause { .. }
             | Request::OfferResume { .. }
             | Request::OfferClose { .. }
+            | Request::OfferRemove { .. }
             | Request::OfferExtend { .. }
             | Request::PoolAdd { .. } => return None,
         };

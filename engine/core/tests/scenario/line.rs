@@ -238,6 +238,7 @@ fn offer_request(command: &str, words: &mut Words<'_>) -> Result<(Request<Name>,
         "pause" => (Request::OfferPause { offer }, 1),
         "resume" => (Request::OfferResume { offer }, 1),
         "close" => (Request::OfferClose { offer }, 1),
+        "remove" => (Request::OfferRemove { offer }, 1),
         "demand" => (Request::Demand { offer }, 1),
         "extend" => {
             let by = duration(words.at(1, "duration")?)?;

@@ -254,7 +254,7 @@ impl Entry {
     }
 
     /// Every kind, for the check that each was reached.
-    pub(crate) const KINDS: [&'static str; 19] = [
+    pub(crate) const KINDS: [&'static str; 20] = [
         "OfferPut",
         "OfferChanged",
         "OfferPaused",
@@ -274,6 +274,7 @@ impl Entry {
         "Moved",
         "GroupFormed",
         "GroupFailed",
+        "OfferRemoved",
     ];
 
     /// The reservation that the event speaks of, if it exists already.

@@ -147,6 +147,11 @@ fn seen_misuse(misuse: Misuse) -> Seen {
         Misuse::Offer(error) => Seen::word("!OFFER").with("path", error.path),
         Misuse::OfferFrozen { field } => Seen::word("!OFFER_FROZEN").with("field", field),
         Misuse::OfferClosed => Seen::word("!OFFER_CLOSED"),
+        Misuse::OfferNotClosed => Seen::word("!OFFER_NOT_CLOSED"),
+        Misuse::OfferUnsettled { units, groups } => {
+            Seen::word("!OFFER_UNSETTLED").with("units", units).with("groups", groups)
+        }
+        Misuse::OfferRemoved => Seen::word("!OFFER_REMOVED"),
         Misuse::Full { what, max } => Seen::word("!FULL").with("what", what).with("max", max),
         Misuse::Busy => Seen::word("!BUSY"),
         Misuse::DiskFull { free_bytes } => Seen::word("!DISK_FULL").with("free_bytes", free_bytes),

@@ -20,6 +20,7 @@ pub(crate) struct Auditor {
     lives: BTreeMap<Which, Life>,
     ids: BTreeSet<(OfferIndex, Name)>,
     accepted: BTreeMap<OfferIndex, u32>,
+    removed: BTreeSet<OfferIndex>,
     references: BTreeSet<(Which, Name)>,
     operations: BTreeSet<(Which, Name)>,
     taken: Money,
@@ -90,6 +91,7 @@ impl Auditor {
                     }
                 }
             }
+            Entry::OfferRemoved { offer } => self.hear_removal(*offer, &mut found),
             Entry::Accepted(intent) => self.hear_intent(intent, &mut found),
             _ => {}
         }
@@ -98,7 +100,21 @@ impl Auditor {
         found
     }
 
+    /// What is removed is settled; nothing is accepted on it any more, and its units count towards no limit.
+    fn hear_removal(&mut self, offer: OfferIndex, found: &mut Findings) {
+        let mut lives = self.lives.iter().filter(|(which, _)| which.offer == offer);
+        if lives.any(|(_, life)| matches!(life.status, Status::Held | Status::Paid)) {
+            found.push((Rule::DoubleAnswer, "I4: removed with reservations that are not settled".into()));
+        }
+        if !self.removed.insert(offer) {
+            found.push((Rule::DoubleAnswer, "I4: removed twice".into()));
+        }
+    }
+
     fn hear_intent(&mut self, intent: &Intent, found: &mut Findings) {
+        if self.removed.contains(&intent.offer) {
+            found.push((Rule::DoubleAnswer, format!("I4: {} was accepted on a removed offer", intent.id)));
+        }
         if !self.ids.insert((intent.offer, name(&intent.id))) {
             found.push((Rule::DoubleAnswer, format!("I4: {} was accepted twice", intent.id)));
         }
@@ -228,7 +244,8 @@ impl Auditor {
         let units = |wanted: &dyn Fn(&Which) -> bool| -> u64 {
             let of_buyer =
                 self.lives.iter().filter(|(_, other)| other.buyer == life.buyer && is_live(other.status));
-            of_buyer.filter(|(which, _)| wanted(which)).map(|(_, other)| u64::from(other.left)).sum()
+            let counts = of_buyer.filter(|(which, _)| !self.removed.contains(&which.offer));
+            counts.filter(|(which, _)| wanted(which)).map(|(_, other)| u64::from(other.left)).sum()
         };
         let on_offer = units(&|which| which.offer == of.offer);
         let campaign = campaign_of(id);

@@ -25,6 +25,9 @@ impl Twin {
             return Answer::Misuse(Misuse::UnitsRange { argument: "QTY" });
         }
         let offer = &self.offers[number];
+        if offer.removed.is_some() {
+            return Answer::Refused(Refusal::Closed);
+        }
         if let Some(index) = offer.find(buy.id) {
             if let Some(field) = difference(&offer.reservations[index], buy) {
                 return Answer::Refused(Refusal::IdConflict { field });

@@ -33,6 +33,7 @@ pub(crate) enum Verb {
     Pause,
     Resume,
     Close,
+    Remove,
     AddUnits,
     ChangeOffer,
     NewOffer,
@@ -50,7 +51,7 @@ pub(crate) enum Verb {
 }
 
 /// How often each verb comes, out of their sum.
-const WEIGHTS: [(u32, Verb); 24] = [
+const WEIGHTS: [(u32, Verb); 25] = [
     (130, Verb::Buy),
     (14, Verb::BuyAgain),
     (120, Verb::Pay),
@@ -61,6 +62,7 @@ const WEIGHTS: [(u32, Verb); 24] = [
     (1, Verb::Pause),
     (6, Verb::Resume),
     (1, Verb::Close),
+    (6, Verb::Remove),
     (8, Verb::AddUnits),
     (5, Verb::ChangeOffer),
     (4, Verb::NewOffer),

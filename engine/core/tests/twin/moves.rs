@@ -47,6 +47,7 @@ pub(crate) fn resolve(twin: &Twin, sent: &Sent, verb: Verb, dice: Dice) -> Move 
         Verb::Pause => Request::OfferPause { offer },
         Verb::Resume => Request::OfferResume { offer: paused_or(twin, offer) },
         Verb::Close => Request::OfferClose { offer },
+        Verb::Remove => Request::OfferRemove { offer: closed_or(twin, offer, dice[1]) },
         Verb::AddUnits => Request::PoolAdd {
             pool: some_pool(twin, dice[1]),
             units: pick(dice[2], &[2, 5, 3, -1, -2, 0, -9]),
@@ -257,6 +258,17 @@ fn new_offer(twin: &Twin, dice: Dice) -> Request<Name> {
         _ => pick(dice[7], &["{c}d", "{c}e"]),
     };
     Request::OfferPut { offer: id, definition: Box::new(offer) }
+}
+
+/// A closed offer that is not removed, if there is one and the die is for it.
+fn closed_or(twin: &Twin, offer: Name, die: u8) -> Name {
+    let mut closed: Vec<&TwinOffer> = twin.offers.iter().filter(|offer| offer.is_closed(twin.now)).collect();
+    closed.retain(|offer| offer.removed.is_none());
+    // Those with something left first: few last long enough to be hit by chance.
+    closed.sort_by_key(|offer| {
+        !offer.reservations.iter().any(|entry| matches!(entry.status, Status::Held | Status::Paid))
+    });
+    closed.first().filter(|_| !one_in(4, die)).map_or(offer, |closed| closed.id)
 }
 
 /// A paused offer, if there is one: few would be resumed by chance.

@@ -1,7 +1,7 @@
 //! The twin's operator: offers, pools, pauses, extensions.
 
 use crate::names::{Name, name};
-use crate::state::{Twin, TwinOffer, TwinPool, campaign_of};
+use crate::state::{Removed, Twin, TwinOffer, TwinPool, campaign_of};
 use stampede_core::{Answer, Misuse, Money, Offer, OfferError, Refusal, Status, UnixMs};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ const POOL_TOTAL_MAX: i128 = (1 << 53) - 1;
 impl Twin {
     pub(crate) fn put(&mut self, id: Name, rule: &Offer) -> Answer<Name> {
         let misuse = match self.offer(id) {
+            Some(number) if self.offers[number].removed.is_some() => Some(Misuse::OfferRemoved),
             Some(number) if self.offers[number].rule == *rule => None,
             Some(number) => self.change(number, rule).err(),
             None => self.create(id, rule).err(),
@@ -43,6 +44,7 @@ impl Twin {
             extensions: BTreeMap::new(),
             paid: Money::ZERO,
             owed: Money::ZERO,
+            removed: None,
         });
         Ok(())
     }
@@ -110,9 +112,34 @@ impl Twin {
         Answer::Done
     }
 
+    pub(crate) fn remove(&mut self, id: Name) -> Answer<Name> {
+        let Some(number) = self.offer(id) else { return Answer::Refused(Refusal::OfferUnknown) };
+        let now = self.now;
+        let offer = &mut self.offers[number];
+        if offer.removed.is_some() {
+            return Answer::DoneBefore;
+        }
+        if !offer.is_closed(now) {
+            return Answer::Misuse(Misuse::OfferNotClosed);
+        }
+        let waiting =
+            offer.reservations.iter().filter(|entry| matches!(entry.status, Status::Held | Status::Paid));
+        let units: u64 = waiting.map(|entry| u64::from(entry.qty)).sum();
+        let groups = (0..offer.groups.len()).filter(|&group| offer.is_open(group)).count() as u64;
+        if units > 0 || groups > 0 {
+            return Answer::Misuse(Misuse::OfferUnsettled { units, groups });
+        }
+        let reservations = std::mem::take(&mut offer.reservations);
+        offer.removed = Some(Removed { reservations, groups: std::mem::take(&mut offer.groups) });
+        Answer::Done
+    }
+
     pub(crate) fn extend(&mut self, id: Name, by: u64, op: Name) -> Answer<Name> {
         let Some(number) = self.offer(id) else { return Answer::Refused(Refusal::OfferUnknown) };
         let offer = &mut self.offers[number];
+        if offer.removed.is_some() {
+            return Answer::Misuse(Misuse::OfferRemoved);
+        }
         match offer.extensions.get(op) {
             Some(known) if *known == by => return Answer::DoneBefore,
             Some(_) => return Answer::Misuse(Misuse::OpConflict),

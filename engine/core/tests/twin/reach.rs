@@ -14,7 +14,7 @@ const REACHED_MIN: u64 = 100;
 const LATER: [&str; 4] = ["OPTION_UNKNOWN", "COUPON_INVALID", "BARGAIN_INVALID", "WAITLIST_FULL"];
 
 /// Mistakes that the histories make on purpose.
-const MISUSES: [&str; 13] = [
+const MISUSES: [&str; 16] = [
     "!UNITS_RANGE",
     "!OP_NEEDED",
     "!GROUP_NEEDED",
@@ -28,6 +28,9 @@ const MISUSES: [&str; 13] = [
     "!TAKES_UNKNOWN",
     "!OFFER_FROZEN",
     "!OFFER_CLOSED",
+    "!OFFER_NOT_CLOSED",
+    "!OFFER_UNSETTLED",
+    "!OFFER_REMOVED",
 ];
 
 /// Reads that must have been answered without an event while something was due.

@@ -68,7 +68,9 @@ impl Twin {
     pub(crate) fn offer_get(&self, id: Name) -> Answer<Name> {
         let Some(number) = self.offer(id) else { return Answer::Refused(Refusal::OfferUnknown) };
         let offer = &self.offers[number];
-        let count = |state| offer.groups.iter().filter(|group| group.state == state).count() as u64;
+        let removed = offer.removed.iter().flat_map(|removed| &removed.groups);
+        let groups: Vec<GroupState> = offer.groups.iter().chain(removed).map(|group| group.state).collect();
+        let count = |state| groups.iter().filter(|known| **known == state).count() as u64;
         Answer::Offer(Box::new(OfferAnswer {
             summary: offer.summary(self.now),
             definition: offer.rule.clone(),
@@ -128,7 +130,7 @@ impl Twin {
         for offer in &self.offers {
             answer.paid = plus(answer.paid, offer.paid);
             answer.owed = plus(answer.owed, offer.owed);
-            for entry in &offer.reservations {
+            for entry in offer.all_reservations() {
                 answer.reservations[usize::from(entry.status.number())] += 1;
             }
         }
@@ -160,7 +162,7 @@ impl TwinOffer {
 
     fn summary(&self, now: u64) -> OfferSummary<Name> {
         let units = |wanted: &[Status]| {
-            let of = self.reservations.iter().filter(|entry| wanted.contains(&entry.status));
+            let of = self.all_reservations().filter(|entry| wanted.contains(&entry.status));
             of.map(|entry| u64::from(entry.qty)).sum()
         };
         OfferSummary {
@@ -168,14 +170,16 @@ impl TwinOffer {
             window: self.window(now),
             opens: UnixMs::new(self.opens),
             closes: self.rule.closes,
-            reservations: self.reservations.len() as u64,
+            reservations: self.all_reservations().count() as u64,
             held: units(&[Status::Held, Status::Paid]),
             sold: units(&[Status::Won]),
         }
     }
 
     fn window(&self, now: u64) -> OfferWindow {
-        if self.is_closed(now) {
+        if self.removed.is_some() {
+            OfferWindow::Removed
+        } else if self.is_closed(now) {
             OfferWindow::Closed
         } else if self.paused {
             OfferWindow::Paused

@@ -26,6 +26,7 @@ impl Twin {
             Request::OfferPause { offer } => self.pause(offer, true),
             Request::OfferResume { offer } => self.pause(offer, false),
             Request::OfferClose { offer } => self.close(offer),
+            Request::OfferRemove { offer } => self.remove(offer),
             Request::OfferExtend { offer, by, op } => self.extend(offer, by.get(), op),
             Request::OfferList { cursor, count } => self.list(*cursor, *count),
             Request::PoolAdd { pool, units, op } => self.pool_add(pool, *units, op),

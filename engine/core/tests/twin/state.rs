@@ -45,6 +45,14 @@ pub(crate) struct TwinOffer {
     pub(crate) extensions: BTreeMap<Name, u64>,
     pub(crate) paid: Money,
     pub(crate) owed: Money,
+    pub(crate) removed: Option<Removed>,
+}
+
+/// What a removed offer had: it answers no request any more, but the sums count it.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    pub(crate) reservations: Vec<Reservation>,
+    pub(crate) groups: Vec<Group>,
 }
 
 #[derive(Debug)]
@@ -140,7 +148,7 @@ impl Twin {
         for offer in &self.offers {
             let per_unit =
                 offer.takes().iter().find(|(taken, _)| *taken == pool).map_or(0, |(_, units)| *units);
-            for reservation in &offer.reservations {
+            for reservation in offer.all_reservations() {
                 let units = u64::from(reservation.qty) * per_unit;
                 match reservation.status {
                     Status::Held | Status::Paid => held += units,
@@ -184,6 +192,12 @@ impl TwinOffer {
         }
         let take = |take: &stampede_core::Take| (crate::names::name(&take.pool), u64::from(take.units));
         self.rule.takes.iter().map(take).collect()
+    }
+
+    /// Those of a removed offer included.
+    pub(crate) fn all_reservations(&self) -> impl Iterator<Item = &Reservation> {
+        let removed = self.removed.iter().flat_map(|removed| &removed.reservations);
+        self.reservations.iter().chain(removed)
     }
 
     pub(crate) fn is_closed(&self, now: u64) -> bool {

@@ -26,7 +26,7 @@ pub(super) static OFFER: &[Spec] = &[
         (
             "offer",
             "Shows an offer with its definition and sums.",
-            &["SCHEDULED", "OPEN", "PAUSED", "CLOSED", "OFFER_UNKNOWN"],
+            &["SCHEDULED", "OPEN", "PAUSED", "CLOSED", "REMOVED", "OFFER_UNKNOWN"],
         ),
     ),
     line(
@@ -54,6 +54,18 @@ pub(super) static OFFER: &[Spec] = &[
         (
             "offer",
             "Ends selling, for good. Holds and open groups run on to their deadlines.",
+            &["OK", "OFFER_UNKNOWN"],
+        ),
+    ),
+    line(
+        Group::Operator,
+        Effect::Write,
+        ("REMOVE", "OFFER REMOVE"),
+        (3, 2),
+        operator::offer_remove,
+        (
+            "offer",
+            "Takes a closed and settled offer out of memory; its sums stay, its reservations answer UNKNOWN.",
             &["OK", "OFFER_UNKNOWN"],
         ),
     ),
