@@ -367,7 +367,13 @@ mod tests {
     #[test]
     fn every_name_stands_once_and_every_status_is_one_that_exists() {
         let mut names = HashSet::new();
-        let windows = [OfferWindow::Scheduled, OfferWindow::Open, OfferWindow::Paused, OfferWindow::Closed, OfferWindow::Removed];
+        let windows = [
+            OfferWindow::Scheduled,
+            OfferWindow::Open,
+            OfferWindow::Paused,
+            OfferWindow::Closed,
+            OfferWindow::Removed,
+        ];
         let groups = [GroupState::Open, GroupState::Formed, GroupState::Failed, GroupState::Absorbed];
         let known: HashSet<&str> = ["OK", "BROKEN"]
             .into_iter()
