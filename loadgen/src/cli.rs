@@ -119,6 +119,10 @@ pub struct DemoArgs {
     /// People who want one
     #[arg(long, default_value_t = 100_000)]
     pub buyers: u32,
+    /// Make the server's data directory here; it is removed at the end [default: the system's place for
+    /// temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Where the server listens [default: a free port; 127.0.0.1:7878 with --stay]
     #[arg(long)]
     pub listen: Option<String>,

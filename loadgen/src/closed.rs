@@ -5,6 +5,7 @@
 //! are driven by this same code with different words. Called by `stampede-load steady --closed` and by the
 //! comparison harness; set-up of offers and scripts is the caller's (`setup`).
 
+pub mod on_feed;
 pub mod work;
 
 use std::time::{Duration, Instant};
@@ -55,6 +56,12 @@ impl ClosedLoop {
             serial_start: 0,
             silence_max: Duration::from_secs(30),
         }
+    }
+
+    /// The serials of this run's commands lie below this one.
+    pub fn serial_end(&self) -> u64 {
+        // Connections take turns; the last turn may be a part of one for each.
+        self.serial_start + self.requests + self.connections as u64 * work::ROUND_SERIALS_MAX
     }
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::class::Class;
 use crate::closed::{self, ClosedLoop, Work};
+use crate::feed;
 use crate::ledger;
 use crate::open::{self, OpenLoop, Peer, RunResult};
 use crate::plan::Plan;
@@ -46,10 +47,11 @@ pub fn run_open(
         let title = format!("Stampede, round {round} of {}", pair.rounds);
         let bar = sale::progress_bar(plan.intents.len() as u64, &title);
         let mut client = Client::connect(&pair.stampede)?;
+        let from = feed::mark(&mut client)?;
         setup::put_offers(&mut client, &plan.offers)?;
         let open = OpenLoop { addr: pair.stampede.clone(), peer: Peer::Stampede, ..open.clone() };
         let result = open::run(&plan, &open, &bar)?;
-        let judgement = ledger::judge(&plan, &result.outcomes, &mut client)?;
+        let judgement = ledger::judge(&plan, &result.outcomes, &from, &mut client)?;
         bar.finish_and_clear();
         report.runs.push(RunReport::new(title, plan.intents.len(), result, Some(judgement)));
 

@@ -1,17 +1,21 @@
 //! `demo`: a server in this process, a midnight flash sale, real group buys, and one glance at the outcome.
 //!
 //! The only part that knows the gateway, and of it only how to start and stop it: all traffic goes over TCP.
+//! The server answers once its events are on disk, in a directory of its own that ends with the demo.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use stampede_gateway::config::Config;
+use stampede_gateway::config::{Config, RawConfig};
 use stampede_gateway::server::Server;
+use tempfile::TempDir;
 
 use crate::cli::DemoArgs;
+use crate::disk;
 use crate::open::{OpenLoop, Peer};
 use crate::population::Crowd;
 use crate::replay::{self, Match, Replay, records};
+use crate::report::terminal::count;
 use crate::report::{Report, RunReport};
 use crate::sale::{self, Sale};
 use crate::schedule::{Arrivals, Shape};
@@ -36,10 +40,18 @@ const AFTER: Duration = Duration::from_secs(1);
 pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the server's runtime")?;
-    let server = runtime.block_on(Server::start(config(args)?)).context("the demo's server")?;
+    let data = data_directory(args)?;
+    let disk_syncs_per_s = probe_disk(&data)?;
+    let server = runtime.block_on(Server::start(config(args, &data)?)).context("the demo's server")?;
     let addr = server.local_addr().to_string();
-    tell(&format!("A server listens on {addr}; everything below goes over TCP.\n"));
+    tell(&format!(
+        "A server listens on {addr}; everything below goes over TCP.\n\
+         It answers once its events are on disk, in {} (removed at the end): {} syncs of 4 KiB a second there.\n",
+        data.path().display(),
+        count(disk_syncs_per_s)
+    ));
     let mut report = play(args, &addr, command)?;
+    report.server.insert("disk_syncs_per_s".into(), disk_syncs_per_s.to_string());
     report.close();
     tell(&crate::report::terminal::text(&report));
     if args.stay {
@@ -48,18 +60,36 @@ pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Resu
         runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")?;
     }
     runtime.block_on(server.shutdown());
+    data.close().context("the demo's data directory cannot be removed")?;
     Ok(report)
 }
 
-fn config(args: &DemoArgs) -> Result<Config> {
-    let mut config = Config::on_free_ports();
+fn data_directory(args: &DemoArgs) -> Result<TempDir> {
+    let parent = args.data.clone().unwrap_or_else(std::env::temp_dir);
+    tempfile::Builder::new()
+        .prefix("stampede-demo-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("data: cannot make a directory in {}", parent.display()))
+}
+
+/// How long the disk is probed.
+const DISK_PROBE: Duration = Duration::from_millis(300);
+
+fn probe_disk(data: &TempDir) -> Result<u64> {
+    let probed = disk::syncs_per_s(data.path(), 4 << 10, DISK_PROBE);
+    probed.map(|rate| rate as u64).with_context(|| format!("data: cannot write in {}", data.path().display()))
+}
+
+fn config(args: &DemoArgs, data: &TempDir) -> Result<Config> {
     let listen = args.listen.as_deref().or(args.stay.then_some("127.0.0.1:7878"));
-    if let Some(listen) = listen {
-        config.listen = listen
-            .parse()
-            .with_context(|| format!("listen: expected an address such as 127.0.0.1:7878, got `{listen}`"))?;
-    }
-    Ok(config)
+    let raw = RawConfig {
+        listen: Some(listen.unwrap_or("127.0.0.1:0").to_owned()),
+        ops: Some("127.0.0.1:0".to_owned()),
+        data: Some(data.path().join("data")),
+        durability: Some("sync".to_owned()),
+        ..RawConfig::default()
+    };
+    Ok(raw.check()?)
 }
 
 fn play(args: &DemoArgs, addr: &str, command: String) -> Result<Report> {

@@ -2,8 +2,10 @@
 //!
 //! From every answer of a run it knows which reservation must stand where, how many units each pool must
 //! have left, how much each buyer may hold, who sits in which group, and what was paid and is owed back.
-//! Then it asks the server, question by question, and writes down every difference. It shares nothing with
-//! the engine but the wire. Called by the subcommands after a run; a difference makes them exit with an error.
+//! It rebuilds the same sale from the feed, as a storefront would. Then it asks the server, question by
+//! question, holds the three views against each other, and writes down every difference. It shares nothing
+//! with the engine but the wire. Called by the subcommands after a run; a difference makes them exit with an
+//! error.
 
 mod answers;
 pub mod book;
@@ -11,15 +13,21 @@ pub mod claims;
 pub mod compare;
 pub mod difference;
 mod overlap;
+mod sums;
+pub mod three_ways;
+pub mod told;
 
 use serde::Serialize;
 
+use crate::feed::{self, Mark};
 use crate::plan::Plan;
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::WireError;
 use crate::wire::client::Client;
 use book::Book;
 pub use difference::{Difference, Differences};
+pub use three_ways::FeedReport;
+use told::FeedBook;
 
 /// The result of judging a run.
 #[derive(Debug, Serialize)]
@@ -30,6 +38,8 @@ pub struct Judgement {
     pub sums: Sums,
     /// Questions asked to check.
     pub questions: u64,
+    /// What was read of the feed.
+    pub feed: FeedReport,
     /// Things that could not be compared because the server does not say them.
     pub unchecked: Vec<String>,
     /// What AUDIT said.
@@ -75,21 +85,32 @@ impl Judgement {
     }
 }
 
-/// Rebuilds the sale from the outcomes and compares it with the server.
+/// Rebuilds the sale from the outcomes and from the feed since `from`, and compares both with the server.
 ///
 /// Where the plan has groups whose window runs out, the caller has waited for that.
 ///
 /// # Errors
 /// The server cannot be asked. What it answers wrongly is a difference, not an error.
-pub fn judge(plan: &Plan, outcomes: &[Outcome], client: &mut Client) -> Result<Judgement, WireError> {
+pub fn judge(
+    plan: &Plan,
+    outcomes: &[Outcome],
+    from: &Mark,
+    client: &mut Client,
+) -> Result<Judgement, WireError> {
     let mut differences = Differences::default();
     let mut book = Book::new(plan, outcomes);
     let shown = compare::show_all(plan, client)?;
     book.adopt_unanswered(&shown);
     answers::check(plan, outcomes, &book, &mut differences);
     claims::check(plan, &book, &mut differences);
+    // What SHOW has just told is on the feed by now: an answer leaves after the events that it saw.
+    let to = feed::mark(client)?;
+    let told = FeedBook::read(plan, client, (from, &to), &mut differences)?;
+    book.adopt_late_payments(&told);
     book.settle(plan);
-    let mut comparison = compare::Comparison::new(plan, &book, &mut differences);
+    let feed = three_ways::check(plan, &book, &told, from, &mut differences);
+    let readable = feed.unread.is_empty().then_some(&told);
+    let mut comparison = compare::Comparison::new(plan, &book, readable, &mut differences);
     comparison.reservations(&shown);
     comparison.pools(client)?;
     comparison.offers(client)?;
@@ -100,5 +121,5 @@ pub fn judge(plan: &Plan, outcomes: &[Outcome], client: &mut Client) -> Result<J
     let sums = book.sums(plan);
     let states = book.entries.iter().map(|entry| entry.state).collect();
     let questions = questions + shown.len() as u64;
-    Ok(Judgement { differences, sums, questions, unchecked, audit, states })
+    Ok(Judgement { differences, sums, questions, feed, unchecked, audit, states })
 }

@@ -18,6 +18,8 @@ pub mod compare;
 pub mod cpu;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod disk;
+pub mod feed;
 pub mod latency;
 pub mod ledger;
 pub mod open;

@@ -17,6 +17,7 @@ use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use crate::feed;
 use crate::ledger::{self, Judgement};
 use crate::plan::Plan;
 use crate::setup;
@@ -110,6 +111,7 @@ pub fn run(lines: &[Line], replay: &Replay, bar: &ProgressBar) -> Result<ReplayR
     let script = Script::new(lines, replay)?;
     let mut client = Client::connect(&replay.addr)?;
     bar.set_length(script.plan.intents.len() as u64);
+    let from = feed::mark(&mut client).context("the feed before the replay")?;
     let putting = now();
     setup::put_offers(&mut client, &script.plan.offers).context("the offers of the replay")?;
     let putting_s = putting.elapsed().as_secs_f64();
@@ -118,7 +120,7 @@ pub fn run(lines: &[Line], replay: &Replay, bar: &ProgressBar) -> Result<ReplayR
     let played = play_steps(&plan, &script.steps, replay, bar)?;
     let checking = now();
     wait_for_sweep(&plan, &mut client)?;
-    let judgement = ledger::judge(&plan, &played.outcomes, &mut client)?;
+    let judgement = ledger::judge(&plan, &played.outcomes, &from, &mut client)?;
     let mut report = ReplayReport {
         matching: replay.matching,
         lines_formed: script.lines_formed,

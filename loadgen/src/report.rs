@@ -154,6 +154,8 @@ pub struct ClosedReport {
     /// The counts.
     #[serde(flatten)]
     pub counts: ClosedLoopReport,
+    /// Events read from the feed, every reservation found once; none where the feed could not be read.
+    pub feed_events: Option<u64>,
     /// What did not hold: errors, or counts that the server's books do not show.
     pub faults: Vec<String>,
 }
@@ -237,6 +239,7 @@ impl ClosedReport {
             accepted_per_s: counts.accepted_per_s(),
             batch_latency: Percentiles::of(&counts.batch_latency_ns),
             counts,
+            feed_events: None,
             faults: Vec::new(),
         }
     }

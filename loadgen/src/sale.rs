@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::closed::{self, ClosedLoop, Work};
+use crate::closed::{self, ClosedLoop, Work, on_feed};
+use crate::feed::{self, Mark};
 use crate::ledger;
 use crate::open::{self, OpenLoop};
 use crate::population::Crowd;
@@ -48,12 +49,13 @@ pub fn run(sale: &Sale, open: &OpenLoop) -> Result<RunReport> {
         let opens_ms = unix_ms()? + after.as_millis() as u64;
         plan.offers.iter_mut().for_each(|offer| offer.opens_ms = Some(opens_ms));
     }
+    let from = feed::mark(&mut client).context("the feed before the sale")?;
     setup::put_offers(&mut client, &plan.offers).context("the offers of the sale")?;
     let plan = Arc::new(plan);
     let bar = progress_bar(plan.intents.len() as u64, &sale.title);
     let result = open::run(&plan, open, &bar)?;
     bar.set_message("comparing with the server's books");
-    let judgement = ledger::judge(&plan, &result.outcomes, &mut client)?;
+    let judgement = ledger::judge(&plan, &result.outcomes, &from, &mut client)?;
     bar.finish_and_clear();
     Ok(RunReport::new(sale.title.clone(), plan.intents.len(), result, Some(judgement)))
 }
@@ -88,6 +90,7 @@ pub fn run_closed(prefix: &str, hot: HotOffer, plan: &ClosedLoop) -> Result<Clos
             (setup::group_offer(plan.requests, price, size as usize), work, "groups: open, join, pay")
         }
     };
+    let from = feed::mark(&mut client).context("the feed before the run")?;
     setup::put_offer(&mut client, &offer, &definition)?;
     if hot == HotOffer::SoldOut {
         client.command(&[b"BUY", offer.as_bytes(), b"first", b"first"])?;
@@ -95,6 +98,7 @@ pub fn run_closed(prefix: &str, hot: HotOffer, plan: &ClosedLoop) -> Result<Clos
     let counts = closed::run(&ClosedLoop { work, ..plan.clone() })?;
     let mut report = ClosedReport::new(title.into(), (plan.connections, plan.pipeline), counts);
     check_closed(&mut client, &offer, hot, &mut report)?;
+    check_feed(&mut client, &offer, hot, (&from, plan.serial_end()), &mut report)?;
     Ok(report)
 }
 
@@ -128,6 +132,32 @@ fn check_closed(client: &mut Client, offer: &str, hot: HotOffer, report: &mut Cl
         faults.push(format!("AUDIT: {}", audit.frame().sentence()));
     }
     report.faults = faults;
+    Ok(())
+}
+
+/// Every reservation that was accepted is on the feed, once, and so is every payment and every group.
+fn check_feed(
+    client: &mut Client,
+    offer: &str,
+    hot: HotOffer,
+    (from, serial_end): (&Mark, u64),
+    report: &mut ClosedReport,
+) -> Result<()> {
+    let to = feed::mark(client)?;
+    let found = on_feed::count(client, offer, (from, &to), serial_end)?;
+    let counts = &report.counts;
+    report.faults.extend(found.faults(from, counts.accepted, u64::from(hot == HotOffer::SoldOut)));
+    report.feed_events = found.walk.unread.is_empty().then_some(found.walk.entries);
+    if let (HotOffer::Groups(size), Some(_)) = (hot, report.feed_events) {
+        let expected = (counts.accepted, counts.accepted / u64::from(size));
+        let on_feed = (found.payments, found.groups_formed);
+        if on_feed != expected {
+            report.faults.push(format!(
+                "feed: expected {} payments and {} groups formed, found {} and {}",
+                expected.0, expected.1, on_feed.0, on_feed.1
+            ));
+        }
+    }
     Ok(())
 }
 

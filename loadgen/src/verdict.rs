@@ -4,6 +4,7 @@
 //! [`Outcome`] of a few words. Called by `open` and `play`; read by `ledger` and `record`.
 
 use crate::class::Class;
+use crate::feed::EntryId;
 use crate::plan::{Action, IntentIndex, Plan, ReservationIndex};
 use crate::wire::frame::{Frame, Head};
 
@@ -101,8 +102,14 @@ pub struct Outcome {
     pub is_replayed: bool,
     /// The group named, by its leader's reservation.
     pub group: Option<ReservationIndex>,
+    /// The units named.
+    pub qty: Option<i64>,
+    /// The price per unit named.
+    pub price: Option<i64>,
     /// The amount named.
     pub amount: Option<i64>,
+    /// The feed's entry that was named: that of the reservation's acceptance.
+    pub event: Option<EntryId>,
     /// What it made the storefront owe.
     pub owe: i64,
     /// When it was heard, in nanoseconds from the start of an open-loop run; 0 in a replay.
@@ -124,7 +131,10 @@ impl Outcome {
                 Some(b"id") => id = value.text().and_then(Plan::index_of),
                 Some(b"replayed") => outcome.is_replayed = true,
                 Some(b"group") => outcome.group = value.text().and_then(Plan::index_of),
+                Some(b"qty") => outcome.qty = value.number(),
+                Some(b"price") => outcome.price = value.number(),
                 Some(b"amount") => outcome.amount = value.number(),
+                Some(b"event") => outcome.event = value.text().and_then(EntryId::parse),
                 Some(b"owe") => outcome.owe = value.number().unwrap_or(0),
                 _ => {}
             }
@@ -144,7 +154,10 @@ impl Outcome {
             verdict: Verdict::Lost,
             is_replayed: false,
             group: None,
+            qty: None,
+            price: None,
             amount: None,
+            event: None,
             owe: 0,
             heard_ns: 0,
         }

@@ -14,8 +14,11 @@ fn load(args: &[&str]) -> Output {
 fn rush(lie: Lie, more: &[&str]) -> (Option<i32>, String) {
     let addr = shop::server::open(lie);
     let mut args = vec!["spike", "--addr", &addr, "--stock", "40", "--buyers", "400", "--rate", "600"];
-    args.extend(["--base", "50", "--duration", "1500ms", "--duplicates", "20", "--bots", "20"]);
+    args.extend(["--base", "50", "--duration", "1500ms", "--bots", "20"]);
     args.extend(["--connections", "7", "--prefix", "t"]);
+    if !more.contains(&"--duplicates") {
+        args.extend(["--duplicates", "20"]);
+    }
     args.extend(more);
     let output = load(&args);
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -63,6 +66,12 @@ fn an_honest_shop_passes_with_nothing_to_complain_about() {
     for (code, text) in [rush(Lie::None, &[]), groups(Lie::None)] {
         assert_eq!(code, Some(0), "{text}");
         assert!(text.contains("ledger: 0 differences"), "{text}");
+        let views = text.lines().find(|line| line.starts_with("three views: answers, feed, server: "));
+        let views = views.unwrap_or_else(|| panic!("no line about three views:\n{text}"));
+        assert!(
+            views.ends_with(" events of 1 feeds, 0 differences") && !views.contains(": 0 events"),
+            "{views}"
+        );
         assert!(text.contains("Everything agrees"), "{text}");
     }
 }
@@ -166,4 +175,68 @@ fn a_won_unit_that_is_taken_back_without_an_answer_is_caught() {
 fn units_oversold_and_cancelled_later_are_caught() {
     let result = rush(Lie::OversellsForAWhile, &["--pays", "0", "--cancels", "30"]);
     check_caught(result, "oversold for a while: offer t-0 pool t-0");
+}
+
+/// Every lie that the feed shows, and the rule that finds it.
+const FEED_LIES: &[(Lie, &str)] = &[
+    (Lie::FeedLacks, "feed lacks: offer t-0 reservation r"),
+    (Lie::FeedLacksPayment, "feed state: offer t-0 reservation r"),
+    (Lie::FeedGap, "feed order: feed:0 after 1795349229769-19: expected entry …-20"),
+    (Lie::FeedRepeats, "feed order: feed:0 after 1795349229769-20: expected entry …-21"),
+    (Lie::FeedDoubles, "feed step: offer t-0 reservation r"),
+    (Lie::FeedDoublesPayment, "feed step: offer t-0 reservation r"),
+    (Lie::FeedChanges("type", "won"), "feed step: offer t-0 reservation r"),
+    (Lie::FeedChanges("buyer", "b9999999"), "feed buyer: offer t-0 reservation r"),
+    (Lie::FeedChanges("qty", "2"), "feed units: offer t-0 reservation r"),
+    (Lie::FeedChanges("price", "1"), "feed price: offer t-0 reservation r"),
+    (Lie::FeedChanges("amount", "1"), "feed amount: offer t-0 reservation r"),
+    (Lie::FeedChanges("id", "someone"), "feed stranger: offer t-0 reservation someone"),
+    (Lie::FeedChanges("offer", "t-1"), "feed lacks: offer t-0 reservation r"),
+    (Lie::FeedChanges("owe", "991"), "feed owed: offer t-0 reservation r"),
+    (Lie::FeedInvents, "feed alone: offer t-0 reservation r"),
+    (Lie::FeedEndsEarly, "feed order: feed:0 after 1795349229769-"),
+    (Lie::FeedForgets, "feed unread: the server"),
+    (Lie::AnswersOtherEvent, "feed event: offer t-0 reservation r"),
+    (Lie::AnswersNoEvent, "event: offer t-0 reservation r"),
+    (Lie::HangsUpAndLacks, "feed lacks: offer t-0 reservation r"),
+];
+
+#[test]
+fn every_lie_on_the_feed_is_caught() {
+    std::thread::scope(|scope| {
+        for &(lie, rule) in FEED_LIES {
+            scope.spawn(move || check_caught(rush(lie, &["--cancels", "30"]), rule));
+        }
+    });
+}
+
+#[test]
+fn a_lie_about_groups_on_the_feed_is_caught() {
+    for (lie, rule) in [
+        (Lie::FeedLacksFormed, "feed group state: offer t-"),
+        (Lie::FeedChanges("group", "r9999999"), "feed group: offer t-"),
+    ] {
+        check_caught(groups(lie), rule);
+    }
+}
+
+#[test]
+fn a_feed_that_differs_from_the_books_in_its_sums_is_caught() {
+    for (lie, rule) in [
+        (Lie::FeedLacksPayment, "feed sums: offer t-0 paid"),
+        (Lie::FeedChanges("owe", "991"), "feed sums: offer t-0 owed"),
+        (Lie::FeedChanges("qty", "2"), "feed pool: pool t-0 available"),
+    ] {
+        check_caught(rush(lie, &["--cancels", "30"]), rule);
+    }
+}
+
+#[test]
+fn a_reservation_whose_answer_was_lost_is_in_doubt_and_no_difference() {
+    // Nobody asks again, and nobody pays: no later answer tells of it either.
+    let (code, text) = rush(Lie::HangsUp, &["--duplicates", "0", "--pays", "0", "--cancels", "0"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("in doubt: offer t-0 reservation r"), "{text}");
+    let (code, text) = rush(Lie::None, &[]);
+    assert!(code == Some(0) && !text.contains("in doubt"), "{text}");
 }

@@ -23,8 +23,15 @@ fn a_small_demo_sells_every_unit_forms_every_group_and_agrees() {
     let mut said = String::new();
     let report = demo::run(&args, "demo".into(), |text| said.push_str(text)).expect("the demo runs");
     assert!(report.is_clean, "{said}");
+    assert_eq!(report.server["durability"], "sync", "{said}");
+    let data = said.split("on disk, in ").nth(1).and_then(|rest| rest.split(" (removed").next());
+    let data = std::path::Path::new(data.expect("it says where"));
+    assert!(data.is_absolute() && !data.exists(), "{} outlived the demo", data.display());
     let run = &report.runs[0];
-    let sums = &run.judgement.as_ref().expect("a sale is judged").sums;
+    let judgement = run.judgement.as_ref().expect("a sale is judged");
+    let sums = &judgement.sums;
+    assert!(judgement.feed.unread.is_empty(), "{said}");
+    assert!(judgement.feed.events > sums.accepted && sums.accepted > 0, "{said}");
     assert_eq!((sums.stock, sums.sold + sums.held), (50, 50), "{said}");
     assert_eq!(run.count(Class::Error) + run.count(Class::Busy) + run.count(Class::Timeout), 0, "{said}");
     assert!(run.count(Class::Refused) > 3_500, "{said}");
@@ -38,6 +45,8 @@ fn the_closed_loop_counts_what_the_server_counts() {
         let plan = ClosedLoop { connections: 4, pipeline: 16, ..ClosedLoop::new(addr, Work::Ping, 12_000) };
         let buy = sale::run_closed("c1", HotOffer::Buy, &plan).expect("it runs");
         assert_eq!((buy.counts.accepted, buy.faults.len()), (12_000, 0), "{:?}", buy.faults);
+        // The offer, and one entry for each reservation.
+        assert_eq!(buy.feed_events, Some(12_001));
         let sold_out = sale::run_closed("c2", HotOffer::SoldOut, &plan).expect("it runs");
         assert_eq!((sold_out.counts.refused, sold_out.faults.len()), (12_000, 0), "{:?}", sold_out.faults);
         let groups = sale::run_closed("c3", HotOffer::Groups(3), &plan).expect("it runs");

@@ -81,6 +81,11 @@ fn the_json_has_its_stable_names_and_its_sums_agree() {
     let accepted = classes.iter().find(|class| class["class"] == "accepted").expect("some are accepted");
     assert_eq!(whole(accepted, "/count"), whole(run, "/judgement/sums/accepted"));
     assert_eq!(whole(&json, "/runs/0/judgement/sums/stock"), 1_800);
+    let feed = &json["runs"][0]["judgement"]["feed"];
+    // Every acceptance is one event at least, and the offer another.
+    assert!(whole(feed, "/events") > whole(accepted, "/count"), "{feed}");
+    assert_eq!((whole(feed, "/shards"), whole(feed, "/in_doubt")), (1, 0));
+    assert!(feed["unread"].as_array().expect("a list").is_empty(), "{feed}");
 }
 
 #[test]
@@ -95,6 +100,7 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
     assert_eq!(html.matches("<svg").count(), 3, "percentiles, answers over time, latency over time");
     assert!(!html.contains("<b>&"), "the prefix is escaped");
     assert!(html.contains("&lt;b&gt;&amp;"), "and shown");
+    assert!(html.contains("three views: answers, feed, server: "), "the feed was compared");
 }
 
 #[test]

@@ -45,8 +45,10 @@ pub enum Work {
     Custom(Vec<Vec<Part>>),
 }
 
+/// Serials that one round of any work uses: seats of the largest group.
+pub(super) const ROUND_SERIALS_MAX: u64 = 1_000;
 /// Digits of a serial: room for 10^12 commands.
-const SERIAL_DIGITS: usize = 12;
+pub(super) const SERIAL_DIGITS: usize = 12;
 
 fn text(word: &str) -> Vec<Part> {
     vec![Part::Text(word.as_bytes().to_vec())]

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use super::Sums;
 use super::compare::Shown;
+use super::told::FeedBook;
+use crate::feed::EntryId;
 use crate::plan::{Action, Plan, ReservationIndex};
 use crate::verdict::{Outcome, Verdict};
 
@@ -28,6 +30,18 @@ pub struct Entry {
     pub taken_ns: Option<u64>,
     /// The furthest state that was answered; after [`Book::settle`] the state it must be in now.
     pub state: Option<Verdict>,
+    /// Whether no answer ever told of it, one at least was lost, and the server says that it is there.
+    pub is_in_doubt: bool,
+    /// The feed's entry of its acceptance, by the answers.
+    pub event: Option<EntryId>,
+    /// Answers that should have named it and did not.
+    pub without_event: u32,
+    /// Another one, named by a later answer.
+    pub other_event: Option<EntryId>,
+    /// The units named first.
+    pub qty: Option<i64>,
+    /// The price per unit named first.
+    pub price: Option<i64>,
     /// The amount named at acceptance.
     pub amount: Option<i64>,
     /// Whether a later answer named another amount.
@@ -78,6 +92,14 @@ impl Entry {
         {
             self.other_amount = Some(amount);
         }
+        self.without_event += u32::from(outcome.event.is_none());
+        if let Some(event) = outcome.event
+            && *self.event.get_or_insert(event) != event
+        {
+            self.other_event = Some(event);
+        }
+        self.qty = self.qty.or(outcome.qty);
+        self.price = self.price.or(outcome.price);
         self.group = self.group.or(outcome.group);
     }
 }
@@ -164,6 +186,7 @@ impl Book {
             if !may_be {
                 continue;
             }
+            entry.is_in_doubt = entry.state.is_none();
             entry.accepted = entry.accepted.max(1);
             entry.state = Some(shown.verdict);
             entry.amount = entry.amount.or(shown.amount);
@@ -173,6 +196,15 @@ impl Book {
         for (index, entry) in self.entries.iter().enumerate() {
             if let (Some(group), Some(_)) = (entry.group, entry.state) {
                 self.groups.entry(group).or_default().members.push(index as ReservationIndex);
+            }
+        }
+    }
+
+    /// Takes over from the feed which payments came too late, where their answers were lost: no question tells it.
+    pub fn adopt_late_payments(&mut self, told: &FeedBook) {
+        for (entry, told) in self.entries.iter_mut().zip(&told.rows) {
+            if entry.unanswered > 0 && told.late > entry.owed {
+                entry.owed = told.late;
             }
         }
     }

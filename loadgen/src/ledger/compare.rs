@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::book::Book;
 use super::claims;
 use super::difference::Differences;
+use super::sums::{self, OfferSums};
+use super::told::FeedBook;
 use crate::plan::{Plan, ReservationIndex, arg_id, write_about};
 use crate::verdict::Verdict;
 use crate::wire::WireError;
@@ -56,44 +58,21 @@ pub(super) struct Comparison<'a> {
     book: &'a Book,
     differences: &'a mut Differences,
     expected: Vec<OfferSums>,
+    /// The same by the feed, where it could be read.
+    fed: Option<Vec<OfferSums>>,
     questions: u64,
     unchecked: BTreeSet<String>,
 }
 
-/// What an offer must add up to.
-#[derive(Debug, Clone, Copy, Default)]
-struct OfferSums {
-    held: i64,
-    sold: i64,
-    accepted: i64,
-    paid: i64,
-    owed: i64,
-    formed: i64,
-    failed: i64,
-    open: i64,
-}
-
 impl<'a> Comparison<'a> {
-    pub(super) fn new(plan: &'a Plan, book: &'a Book, differences: &'a mut Differences) -> Self {
-        let mut expected = vec![OfferSums::default(); plan.offers.len()];
-        for (entry, reservation) in book.entries.iter().zip(&plan.reservations) {
-            let price = plan.offers[reservation.offer as usize].price;
-            let sums = &mut expected[reservation.offer as usize];
-            sums.accepted += i64::from(entry.state.is_some());
-            sums.sold += i64::from(entry.state == Some(Verdict::Won));
-            sums.held += i64::from(matches!(entry.state, Some(Verdict::Held | Verdict::Paid)));
-            sums.paid += entry.paid_cash(price);
-            sums.owed += entry.owed_cash(price);
-        }
-        for (&leader, group) in &book.groups {
-            let sums = &mut expected[plan.reservation(leader).offer as usize];
-            match group.state {
-                "FORMED" => sums.formed += 1,
-                "FAILED" => sums.failed += 1,
-                _ => sums.open += 1,
-            }
-        }
-        Self { plan, book, differences, expected, questions: 0, unchecked: BTreeSet::new() }
+    pub(super) fn new(
+        plan: &'a Plan,
+        book: &'a Book,
+        fed: Option<&FeedBook>,
+        differences: &'a mut Differences,
+    ) -> Self {
+        let (expected, fed) = (sums::of_answers(plan, book), fed.map(|fed| sums::of_feed(plan, fed)));
+        Self { plan, book, differences, expected, fed, questions: 0, unchecked: BTreeSet::new() }
     }
 
     pub(super) fn finish(self) -> (u64, Vec<String>) {
@@ -133,24 +112,22 @@ impl<'a> Comparison<'a> {
 
     /// Every pool's counts add up to the answers.
     pub(super) fn pools(&mut self, client: &mut Client) -> Result<(), WireError> {
-        let Self { plan, differences, expected, unchecked, .. } = self;
+        let Self { plan, differences, expected, fed, unchecked, .. } = self;
         client.ask_all(
             plan.offers.len(),
             |index, out| {
                 command(out, &[b"POOL", b"GET", plan.offers[index].id.as_bytes()]);
             },
             |index, frame| {
-                let (offer, sums) = (&plan.offers[index], &expected[index]);
-                let total = offer.stock.cast_signed();
-                let fields: [(&str, i64); 4] = [
-                    ("total", total),
-                    ("available", total - sums.held - sums.sold),
-                    ("held", sums.held),
-                    ("sold", sums.sold),
-                ];
-                let source =
-                    Source { rule: "pool", about: format!("pool {}", offer.id), command: "POOL GET" };
-                source.compare_fields(frame, &fields, differences, unchecked);
+                let offer = &plan.offers[index];
+                let mut compare = |rule, sums: &OfferSums| {
+                    let source = Source { rule, about: format!("pool {}", offer.id), command: "POOL GET" };
+                    source.compare_fields(frame, &sums.of_pool(offer.stock), differences, unchecked);
+                };
+                compare("pool", &expected[index]);
+                if let Some(fed) = fed {
+                    compare("feed pool", &fed[index]);
+                }
             },
         )?;
         self.questions += self.plan.offers.len() as u64;
@@ -159,31 +136,23 @@ impl<'a> Comparison<'a> {
 
     /// Every offer's sums, money and groups.
     pub(super) fn offers(&mut self, client: &mut Client) -> Result<(), WireError> {
-        let Self { plan, differences, expected, unchecked, .. } = self;
+        let Self { plan, differences, expected, fed, unchecked, .. } = self;
         client.ask_all(
             plan.offers.len(),
             |index, out| {
                 command(out, &[b"OFFER", b"GET", plan.offers[index].id.as_bytes()]);
             },
             |index, frame| {
-                let (offer, sums) = (&plan.offers[index], &expected[index]);
-                let mut fields = vec![
-                    ("reservations", sums.accepted),
-                    ("held", sums.held),
-                    ("sold", sums.sold),
-                    ("paid", sums.paid),
-                    ("owed", sums.owed),
-                ];
-                if offer.group.is_some() {
-                    fields.extend([
-                        ("groups_open", sums.open),
-                        ("groups_formed", sums.formed),
-                        ("groups_failed", sums.failed),
-                    ]);
+                let offer = &plan.offers[index];
+                let mut compare = |rule, sums: &OfferSums| {
+                    let source = Source { rule, about: format!("offer {}", offer.id), command: "OFFER GET" };
+                    let fields = sums.of_offer(offer.group.is_some());
+                    source.compare_fields(frame, &fields, differences, unchecked);
+                };
+                compare("offer", &expected[index]);
+                if let Some(fed) = fed {
+                    compare("feed sums", &fed[index]);
                 }
-                let source =
-                    Source { rule: "offer", about: format!("offer {}", offer.id), command: "OFFER GET" };
-                source.compare_fields(frame, &fields, differences, unchecked);
             },
         )?;
         self.questions += self.plan.offers.len() as u64;

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::terminal::{count, duration};
+use super::terminal::{count, duration, three_views};
 use super::{ClosedReport, Percentiles, Report, RunReport, plot};
 use crate::class::Class;
 use crate::ledger::Judgement;
@@ -168,6 +168,14 @@ fn write_closed(out: &mut String, run: &ClosedReport) {
     card(out, &format!("{:.2} s", run.counts.elapsed_s), "elapsed");
     card(out, &format!("{} × {}", run.connections, run.pipeline), "connections × pipeline");
     out.push_str("</div>\n<p>Closed loop: what the server can take, not how long a buyer waits.</p>\n");
+    if let Some(events) = run.feed_events {
+        let _ = writeln!(
+            out,
+            "<p>three views: answers, feed, server: {} events, {} differences</p>",
+            count(events),
+            count(run.faults.len() as u64)
+        );
+    }
     for fault in &run.faults {
         let _ = writeln!(out, "<p class=\"warning\">{}</p>", escape(fault));
     }
@@ -210,6 +218,20 @@ fn write_judgement(out: &mut String, judgement: &Judgement) {
         count(judgement.questions),
         escape(&judgement.audit)
     );
+    let feed = &judgement.feed;
+    let _ = writeln!(out, "<p>{}</p>", escape(&three_views(judgement)));
+    if feed.in_doubt > 0 {
+        let named = feed.in_doubt_named.iter().take(LISTED_MAX).map(String::as_str).collect::<Vec<_>>();
+        let _ = writeln!(
+            out,
+            "<p>In doubt: {} reservations stand on the feed and in the books, and their answers were lost: {}</p>",
+            count(feed.in_doubt),
+            escape(&named.join(" · "))
+        );
+    }
+    for what in &feed.unread {
+        let _ = writeln!(out, "<p class=\"warning\">Not read: {}</p>", escape(what));
+    }
     if judgement.differences.count() == 0 {
         return;
     }

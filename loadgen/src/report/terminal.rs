@@ -151,6 +151,14 @@ fn write_closed(out: &mut String, run: &ClosedReport) {
     if let Some(error) = &counts.first_error {
         let _ = writeln!(out, "first error: {error}");
     }
+    if let Some(events) = run.feed_events {
+        let _ = writeln!(
+            out,
+            "three views: answers, feed, server: {} events, {} differences",
+            count(events),
+            count(run.faults.len() as u64)
+        );
+    }
     for fault in &run.faults {
         let _ = writeln!(out, "  {fault}");
     }
@@ -213,6 +221,7 @@ fn write_judgement(out: &mut String, judgement: &Judgement) {
         count(judgement.questions),
         judgement.audit
     );
+    write_three_views(out, judgement);
     if judgement.sums.unanswered > 0 {
         let _ = writeln!(out, "  {} commands were never answered", count(judgement.sums.unanswered));
     }
@@ -229,6 +238,41 @@ fn write_judgement(out: &mut String, judgement: &Judgement) {
         let left = differences.count() - PRINTED_MAX as u64;
         let _ = writeln!(out, "  … and {} more; --json FILE has them", count(left));
     }
+}
+
+/// In-doubt reservations that are printed by name; the JSON has more.
+const DOUBTS_PRINTED_MAX: usize = 20;
+
+fn write_three_views(out: &mut String, judgement: &Judgement) {
+    let feed = &judgement.feed;
+    let _ = writeln!(out, "{}", three_views(judgement));
+    if feed.in_doubt > 0 {
+        let _ = writeln!(
+            out,
+            "  in doubt: {} reservations stand on the feed and in the books, and their answers were lost",
+            count(feed.in_doubt)
+        );
+    }
+    for name in feed.in_doubt_named.iter().take(DOUBTS_PRINTED_MAX) {
+        let _ = writeln!(out, "  in doubt: {name}");
+    }
+    for what in &feed.unread {
+        let _ = writeln!(out, "  not read: {what}");
+    }
+}
+
+/// What comparing answers, feed and server came to, in one line.
+pub fn three_views(judgement: &Judgement) -> String {
+    let feed = &judgement.feed;
+    if !feed.unread.is_empty() {
+        return "three views: answers and server alone, the feed does not reach back to the start".to_owned();
+    }
+    format!(
+        "three views: answers, feed, server: {} events of {} feeds, {} differences",
+        count(feed.events),
+        feed.shards,
+        count(judgement.differences.count())
+    )
 }
 
 /// A count with commas.

@@ -24,7 +24,12 @@ pub struct Client {
     inbound: Vec<u8>,
     /// Bytes of `inbound` that answers already read took.
     taken: usize,
+    /// Where bytes arrive.
+    chunk: Box<[u8]>,
 }
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// An answer that owns its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +62,13 @@ impl Client {
         let stream = TcpStream::connect(addr).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(failed)?;
-        Ok(Self { stream, addr: addr.to_owned(), inbound: Vec::with_capacity(64 << 10), taken: 0 })
+        Ok(Self {
+            stream,
+            addr: addr.to_owned(),
+            inbound: Vec::new(),
+            taken: 0,
+            chunk: vec![0; CHUNK_BYTES].into(),
+        })
     }
 
     /// Sends one command and waits for its answer.
@@ -128,11 +139,10 @@ impl Client {
     fn fill(&mut self, due: usize) -> Result<(), WireError> {
         self.inbound.drain(..self.taken);
         self.taken = 0;
-        let mut chunk = [0_u8; 16 << 10];
-        match self.stream.read(&mut chunk) {
+        match self.stream.read(&mut self.chunk) {
             Ok(0) => Err(WireError::Closed { addr: self.addr.clone(), due }),
             Ok(len) => {
-                self.inbound.extend_from_slice(&chunk[..len]);
+                self.inbound.extend_from_slice(&self.chunk[..len]);
                 Ok(())
             }
             Err(source) => Err(WireError::Broken { addr: self.addr.clone(), source }),

@@ -3,14 +3,18 @@
 //! Written from the protocol alone, plainly, one lock around everything. It is not fast and not complete: it
 //! answers what the generator asks. Each lie is one that a real server could tell after a real bug.
 
+mod feed;
 pub(crate) mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use feed::Feed;
 use serde_json::Value;
 
 /// What the shop does wrong.
+#[allow(dead_code, reason = "each file of tests compiles the shop, and not each tells every lie")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lie {
     /// Nothing.
@@ -53,6 +57,36 @@ pub(crate) enum Lie {
     TakesBackUnsaid,
     /// Sells three units more than there are, once, and none again until they are back.
     OversellsForAWhile,
+    /// Hangs up instead of answering a BUY that it has taken. No lie: an accident.
+    HangsUp,
+    /// Hangs up likewise, and leaves the reservation out of the feed.
+    HangsUpAndLacks,
+    /// Leaves one acceptance out of the feed.
+    FeedLacks,
+    /// Leaves one payment out of the feed.
+    FeedLacksPayment,
+    /// Leaves out of the feed that a group formed.
+    FeedLacksFormed,
+    /// Leaves a place of the feed empty.
+    FeedGap,
+    /// Shows one entry twice under one name.
+    FeedRepeats,
+    /// Shows one acceptance twice.
+    FeedDoubles,
+    /// Shows one payment twice.
+    FeedDoublesPayment,
+    /// Shows another value in one field of one entry.
+    FeedChanges(&'static str, &'static str),
+    /// Shows a reservation on the feed that was refused.
+    FeedInvents,
+    /// Ends the feed three entries early.
+    FeedEndsEarly,
+    /// Keeps nothing of the feed.
+    FeedForgets,
+    /// Names another entry in one answer.
+    AnswersOtherEvent,
+    /// Names no entry in one answer.
+    AnswersNoEvent,
 }
 
 /// Refusals that a plain rush gives no reason for: nothing is paused, and who got nothing has no limit to pass.
@@ -62,6 +96,8 @@ pub(crate) const UNFOUNDED: [&str; 7] =
 #[derive(Debug, Clone)]
 struct Reservation {
     buyer: String,
+    /// The entry of its acceptance.
+    event: u64,
     state: &'static str,
     group: Option<String>,
     was_paid: bool,
@@ -76,6 +112,8 @@ struct Group {
 
 #[derive(Debug, Clone)]
 struct Offer {
+    id: String,
+    feed: Arc<Mutex<Feed>>,
     stock: i64,
     price: i64,
     limit: Option<i64>,
@@ -94,6 +132,7 @@ pub(crate) struct Shop {
     lie: Lie,
     has_lied: bool,
     offers: BTreeMap<String, Offer>,
+    feed: Arc<Mutex<Feed>>,
 }
 
 /// Stands for an error that is never written: the connection ends.
@@ -159,21 +198,44 @@ impl Offer {
     fn end_group(&mut self, id: &str, state: &'static str) {
         let group = self.groups.get_mut(id).expect("the caller found it");
         group.state = state;
-        for member in group.members.clone() {
+        let members = group.members.clone();
+        let kind = if state == "FORMED" { "group_formed" } else { "group_failed" };
+        self.tell(kind, vec![("group", id.to_owned())]);
+        for member in members {
             let reservation = self.reservations.get_mut(&member).expect("members have reservations");
-            reservation.state = match (reservation.state, state) {
-                ("PAID", "FORMED") => "WON",
-                ("PAID", _) => "REFUNDED",
-                ("HELD", "FAILED") => "RELEASED",
-                (other, _) => other,
+            let (after, owe) = match (reservation.state, state) {
+                ("PAID", "FORMED") => ("WON", None),
+                ("PAID", _) => ("REFUNDED", Some(self.price)),
+                ("HELD", "FAILED") => ("RELEASED", None),
+                _ => continue,
             };
+            reservation.state = after;
+            self.tell_of(&after.to_lowercase(), &member, owe.map(|owe| ("owe", owe)));
         }
+    }
+
+    fn tell(&self, kind: &str, mut fields: Vec<(&'static str, String)>) -> u64 {
+        fields.insert(0, ("offer", self.id.clone()));
+        self.feed.lock().expect("no thread panicked").add(kind, fields)
+    }
+
+    fn tell_of(&self, kind: &str, id: &str, money: Option<(&'static str, i64)>) -> u64 {
+        let reservation = &self.reservations[id];
+        let mut fields = vec![
+            ("id", id.to_owned()),
+            ("buyer", reservation.buyer.clone()),
+            ("qty", "1".to_owned()),
+            ("price", self.price.to_string()),
+        ];
+        fields.extend(reservation.group.clone().map(|group| ("group", group)));
+        fields.extend(money.map(|(name, money)| (name, money.to_string())));
+        self.tell(kind, fields)
     }
 }
 
 impl Shop {
     pub(crate) fn new(lie: Lie) -> Self {
-        Self { lie, has_lied: false, offers: BTreeMap::new() }
+        Self { lie, has_lied: false, offers: BTreeMap::new(), feed: Arc::new(Mutex::new(Feed::new(lie))) }
     }
 
     /// Tells the lie, once.
@@ -181,6 +243,12 @@ impl Shop {
         let now = self.lie == lie && !self.has_lied;
         self.has_lied |= now;
         now
+    }
+
+    /// The feed's answer to XINFO or XREAD, as bytes.
+    pub(crate) fn feed_answer(&self, words: &[String]) -> Option<String> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.feed.lock().expect("no thread panicked").answer(&words)
     }
 
     /// Answers one command; `Err` is the text of a RESP error.
@@ -201,6 +269,8 @@ impl Shop {
         let open = group["open"].as_str().unwrap_or("24h");
         let open_ms = open.strip_suffix("ms").and_then(|ms| ms.parse().ok()).unwrap_or(86_400_000);
         let offer = Offer {
+            id: id.to_owned(),
+            feed: Arc::clone(&self.feed),
             stock: definition["stock"].as_i64().ok_or("ERR stock: expected a number")?,
             price: definition["price"].as_i64().ok_or("ERR price: expected a number")?,
             limit: definition["limit"]["buyer"].as_i64(),
@@ -211,6 +281,7 @@ impl Shop {
             refused: BTreeSet::new(),
             late_cash: 0,
         };
+        offer.tell("offer", Vec::new());
         self.offers.insert(id.to_owned(), offer);
         Ok(pairs("OK"))
     }
@@ -231,6 +302,10 @@ impl Shop {
         if let Some(refusal) = self.refusal(name, buyer, rest) {
             let offer = self.offers.get_mut(name).expect("it was found above");
             offer.refused.insert(id.to_owned());
+            if self.lies(Lie::FeedInvents) {
+                let fields = vec![("id", id.to_owned()), ("buyer", buyer.to_owned())];
+                self.offers[name].tell("held", fields);
+            }
             return Ok(pairs(refusal));
         }
         if self.lies(Lie::Errs) {
@@ -239,8 +314,18 @@ impl Shop {
         let offer = self.offers.get_mut(name).expect("it was found above");
         let group = seat(offer, id, rest);
         let state = if offer.price == 0 { "WON" } else { "HELD" };
-        let reservation = Reservation { buyer: buyer.to_owned(), state, group, was_paid: false };
+        let reservation = Reservation { buyer: buyer.to_owned(), event: 0, state, group, was_paid: false };
         offer.reservations.insert(id.to_owned(), reservation);
+        if self.lies(Lie::HangsUpAndLacks) {
+            return Err(HANG_UP.into());
+        }
+        let offer = self.offers.get_mut(name).expect("it was found above");
+        let event = offer.tell_of(&state.to_lowercase(), id, Some(("amount", offer.price)));
+        offer.reservations.get_mut(id).expect("it was just put there").event = event;
+        if self.lies(Lie::HangsUp) {
+            return Err(HANG_UP.into());
+        }
+        let offer = self.offers.get_mut(name).expect("it was found above");
         if let Some(group) = offer.reservations[id].group.clone() {
             offer.groups.get_mut(&group).expect("it was seated").members.push(id.to_owned());
         }
@@ -249,6 +334,12 @@ impl Shop {
             return Ok(show(&self.offers[name], &other));
         }
         let mut answer = show(&self.offers[name], id);
+        if self.lies(Lie::AnswersNoEvent) {
+            answer.retain(|pair| pair.0 != "event");
+        }
+        if self.lies(Lie::AnswersOtherEvent) {
+            answer.iter_mut().filter(|pair| pair.0 == "event").for_each(|pair| pair.1 = text(&feed::name(1)));
+        }
         if self.lies(Lie::WrongAmount) {
             answer.iter_mut().filter(|pair| pair.0 == "amount").for_each(|pair| pair.1 = Field::Number(1));
         }
@@ -344,6 +435,7 @@ impl Shop {
         let Some(reservation) = offer.reservations.get_mut(id) else { return pairs("UNKNOWN") };
         if reservation.state != "HELD" {
             offer.late_cash += offer.price;
+            offer.tell_of("owed", id, Some(("owe", offer.price)));
             let mut answer = show(&self.offers[name], id);
             answer.push(("late".into(), Field::Number(1)));
             answer.push(("owe".into(), Field::Number(self.offers[name].price)));
@@ -352,9 +444,11 @@ impl Shop {
         reservation.was_paid = true;
         let Some(group) = reservation.group.clone() else {
             reservation.state = "WON";
+            offer.tell_of("won", id, Some(("amount", offer.price)));
             return show(offer, id);
         };
         reservation.state = "PAID";
+        offer.tell_of("paid", id, Some(("amount", offer.price)));
         let members = &offer.groups[&group].members;
         let paid = members.iter().filter(|id| offer.reservations[*id].state == "PAID").count();
         if paid == offer.size.unwrap_or(0) || (lies && paid == 1) {
@@ -370,6 +464,7 @@ impl Shop {
         if reservation.state == "HELD" {
             reservation.state = "RELEASED";
             let group = reservation.group.clone();
+            offer.tell_of("released", id, None);
             if let Some(group) = group.filter(|group| offer.live_members(&offer.groups[group]) == 0) {
                 offer.end_group(&group, "FAILED");
             }
@@ -458,6 +553,7 @@ fn seat(offer: &mut Offer, id: &str, rest: &[&str]) -> Option<String> {
     Some(joined.unwrap_or_else(|| {
         let over_at = now() + std::time::Duration::from_millis(offer.open_ms);
         offer.groups.insert(id.to_owned(), Group { members: Vec::new(), state: "OPEN", over_at });
+        offer.tell("group_opened", vec![("group", id.to_owned())]);
         id.to_owned()
     }))
 }
@@ -467,7 +563,10 @@ fn show(offer: &Offer, id: &str) -> Pairs {
     let mut answer = pairs(reservation.state);
     answer.push(("id".into(), text(id)));
     answer.push(("buyer".into(), text(&reservation.buyer)));
+    answer.push(("qty".into(), Field::Number(1)));
+    answer.push(("price".into(), Field::Number(offer.price)));
     answer.push(("amount".into(), Field::Number(offer.price)));
+    answer.push(("event".into(), text(&feed::name(reservation.event))));
     if let Some(group) = &reservation.group {
         answer.push(("group".into(), text(group)));
     }

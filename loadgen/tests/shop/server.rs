@@ -50,7 +50,13 @@ fn words(frame: Frame<'_>) -> Vec<String> {
 fn answer(words: &[String], shop: &mut Shop, out: &mut Vec<u8>) -> bool {
     match words.first().map(String::as_str) {
         Some("HELLO") => write_pairs(&vec![("proto".into(), Field::Number(3))], out),
-        Some("INFO") => out.extend_from_slice(b"$22\r\nstampede_version:test\n\r\n"),
+        Some("INFO") => {
+            let text = "stampede_version:test\r\ndurability:sync\r\nshards:1\r\n";
+            out.extend_from_slice(format!("${}\r\n{text}\r\n", text.len()).as_bytes());
+        }
+        Some("XINFO" | "XREAD") => {
+            out.extend_from_slice(shop.feed_answer(words).expect("a feed's question").as_bytes());
+        }
         _ => match shop.answer(words) {
             Ok(pairs) => write_pairs(&pairs, out),
             Err(error) if error == HANG_UP => return false,

@@ -31,8 +31,8 @@ const LOADGEN: Crate = Crate {
             about: "closed loop; who buys; offers; what an answer said",
             modules: &["closed", "population", "setup", "verdict"],
         },
-        Layer { about: "what is sent; classes of answers", modules: &["plan", "class"] },
-        Layer { about: "the wire, times, processor time", modules: &["wire", "schedule", "latency", "cpu"] },
+        Layer { about: "what is sent; classes of answers; the feed", modules: &["plan", "class", "feed"] },
+        Layer { about: "the wire, times, processor time, the disk", modules: &["wire", "schedule", "latency", "cpu", "disk"] },
     ],
 };
 
