@@ -82,13 +82,11 @@ fn probe_disk(data: &TempDir) -> Result<u64> {
 
 fn config(args: &DemoArgs, data: &TempDir) -> Result<Config> {
     let listen = args.listen.as_deref().or(args.stay.then_some("127.0.0.1:7878"));
-    let raw = RawConfig {
-        listen: Some(listen.unwrap_or("127.0.0.1:0").to_owned()),
-        ops: Some("127.0.0.1:0".to_owned()),
-        data: Some(data.path().join("data")),
-        durability: Some("sync".to_owned()),
-        ..RawConfig::default()
-    };
+    let mut raw = RawConfig::default();
+    raw.listen = Some(listen.unwrap_or("127.0.0.1:0").to_owned());
+    raw.ops = Some("127.0.0.1:0".to_owned());
+    raw.data = Some(data.path().join("data"));
+    raw.durability = Some("sync".to_owned());
     Ok(raw.check()?)
 }
 
