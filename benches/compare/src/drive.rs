@@ -8,8 +8,8 @@ use crate::benchmark::{BUYER, Benchmark, RESERVATION};
 use crate::machine::cpu_time;
 use crate::options::Options;
 use crate::peers::postgres::Cluster;
-use crate::peers::redis::{self, Redis};
-use crate::peers::stampede::{GROUP_SIZE, Goods, Measurable, Sale, Sample, Stampede};
+use crate::peers::redis::{self, Fsync, Redis};
+use crate::peers::stampede::{GROUP_SIZE, Goods, Measurable, Mode, Persisted, Sale, Sample, Stampede};
 use crate::peers::stub;
 use crate::report::{Durability, Measured};
 use crate::rows::{CONNECTION_COUNT, Load, Row, Subject};
@@ -56,7 +56,8 @@ impl Field {
     /// sell rightly; takes the samples for the stub.
     pub(crate) async fn prepare(options: &Options, rows: &[&'static Row]) -> Result<Self> {
         let wanted = |subject| rows.iter().any(|row| row.subjects.contains(&subject));
-        let redis = wanted(Subject::Redis).then(Redis::find).transpose()?;
+        let wants_redis = wanted(Subject::Redis) || wanted(Subject::RedisAlways);
+        let redis = wants_redis.then(Redis::find).transpose()?;
         let benchmark =
             rows.iter().any(|row| row.load == Load::RedisBenchmark).then(Benchmark::find).transpose()?;
         let cluster = wanted(Subject::Postgres).then(Cluster::create).transpose()?;
@@ -81,9 +82,13 @@ impl Field {
 
     /// How each server that takes part keeps what it acknowledged.
     pub(crate) fn durability(&self) -> Result<Durability> {
-        let mut modes = Durability::from([("stampede", self.stampede.durability()?)]);
+        let mut modes = Durability::from([
+            ("stampede", self.stampede.durability()?),
+            ("memory", Mode::Memory.durability().to_owned()),
+        ]);
         if self.redis.is_some() {
-            modes.insert("redis", redis::DURABILITY.to_owned());
+            modes.insert("redis", Fsync::EverySecond.durability().to_owned());
+            modes.insert("redis-always", Fsync::Always.durability().to_owned());
         }
         if self.cluster.is_some() {
             modes.insert("postgres", crate::peers::postgres::DURABILITY.to_owned());
@@ -103,18 +108,25 @@ impl Field {
         Ok(versions)
     }
 
+    /// Whether `subject` can be measured: the mode of a server that runs already is what it is.
+    pub(crate) fn has(&self, subject: Subject) -> bool {
+        subject != Subject::Memory || self.stampede.program().is_some()
+    }
+
     /// One timed run.
     pub(crate) async fn measure(&self, row: &Row, subject: Subject, requests: u64) -> Result<Measured> {
         match subject {
-            Subject::Stampede => self.measure_stampede(row.load, requests).await,
+            Subject::Stampede => self.measure_stampede(Mode::Sync, row.load, requests).await,
+            Subject::Memory => self.measure_stampede(Mode::Memory, row.load, requests).await,
             Subject::Stub => self.measure_stub(row.load, requests).await,
-            Subject::Redis => self.measure_redis(row.load, requests).await,
+            Subject::Redis => self.measure_redis(Fsync::EverySecond, row.load, requests).await,
+            Subject::RedisAlways => self.measure_redis(Fsync::Always, row.load, requests).await,
             Subject::Postgres => self.measure_postgres(row.load, requests).await,
         }
     }
 
     async fn take_samples(&self) -> Result<Samples> {
-        let server = self.stampede.start().await?;
+        let server = self.stampede.start(Mode::Memory).await?;
         let accepted = self.open(&server, Goods::Units(1_000))?.sample("HELD")?;
         let sold_out = self.open(&server, Goods::Nothing)?.sample("SOLD_OUT")?;
         Ok(Samples { accepted, sold_out })
@@ -126,8 +138,8 @@ impl Field {
         server.open(&format!("sku-{}-{number}", std::process::id()), goods)
     }
 
-    async fn measure_stampede(&self, load: Load, requests: u64) -> Result<Measured> {
-        let server = self.stampede.start().await?;
+    async fn measure_stampede(&self, mode: Mode, load: Load, requests: u64) -> Result<Measured> {
+        let server = self.stampede.start(mode).await?;
         let goods = match load {
             Load::SoldOut { .. } => Goods::Nothing,
             Load::Groups { .. } => Goods::Groups(requests),
@@ -137,9 +149,12 @@ impl Field {
         let mut sale = self.open(&server, goods)?;
         if load == Load::RedisBenchmark {
             let words = ["BUY", sale.offer(), BUYER, RESERVATION];
+            let before = Persisted::of(server.address)?;
             let measured = self.benchmark(server.address, server.process_id, requests, &words).await?;
+            let events_per_sync = events_per_sync(server.address, before)?;
             sale.check(requests)?;
-            return Ok(measured);
+            sale.check_feed(0, requests, 0)?;
+            return Ok(Measured { events_per_sync, ..measured });
         }
         let offer = sale.offer().to_owned();
         let work = match load {
@@ -147,8 +162,11 @@ impl Field {
             Load::Ping { .. } => Work::Ping,
             _ => Work::Buy { offer },
         };
+        let before = Persisted::of(server.address)?;
         let timed = timed(server.address, server.process_id, work, shape(load), requests).await?;
+        let events_per_sync = events_per_sync(server.address, before)?;
         sale.check(timed.report.accepted)?;
+        sale.check_feed(timed.report.accepted, 0, timed.serial_end)?;
         if let Load::SoldOut { .. } = load {
             let accepted = timed.report.accepted;
             ensure!(accepted == 0, "Stampede accepted {accepted} intents on an offer that was sold out");
@@ -161,7 +179,7 @@ impl Field {
                 timed.report.settled
             );
         }
-        Ok(timed.measured(&counted(load)))
+        Ok(Measured { events_per_sync, ..timed.measured(&counted(load)) })
     }
 
     async fn measure_stub(&self, load: Load, requests: u64) -> Result<Measured> {
@@ -177,12 +195,12 @@ impl Field {
         Ok(timed(address, id, work, shape(load), requests).await?.measured(&counted(load)))
     }
 
-    async fn measure_redis(&self, load: Load, requests: u64) -> Result<Measured> {
+    async fn measure_redis(&self, fsync: Fsync, load: Load, requests: u64) -> Result<Measured> {
         let redis = self.redis.as_ref().context("Redis was not prepared")?;
-        let server = redis.start().await?;
+        let server = redis.start(fsync).await?;
         let (address, id) = (server.address(), Some(server.process_id()));
         let units = if let Load::SoldOut { .. } = load { 0 } else { requests + 1 };
-        let mut sale = redis::Sale::open(&server, units)?;
+        let mut sale = redis::Sale::open(address, units)?;
         if load == Load::RedisBenchmark {
             let measured = self.benchmark(address, id, requests, &sale.words(BUYER, RESERVATION)).await?;
             sale.check(requests)?;
@@ -202,7 +220,7 @@ impl Field {
         let seconds = sold.elapsed.as_secs_f64();
         // Its work is spread over a process per connection: no single process to account for.
         let per_second = sold.accepted as f64 / seconds;
-        Ok(Measured { per_second, seconds, other_answers: 0, server_cores: None, client_cores: None })
+        Ok(Measured::uncounted(per_second, seconds, None))
     }
 
     async fn benchmark(
@@ -217,7 +235,7 @@ impl Field {
         let per_second = benchmark.run(address, requests, words).await?;
         let seconds = requests as f64 / per_second;
         let server_cores = cores(process_id, before, seconds)?;
-        Ok(Measured { per_second, seconds, other_answers: 0, server_cores, client_cores: None })
+        Ok(Measured::uncounted(per_second, seconds, server_cores))
     }
 }
 
@@ -255,6 +273,7 @@ fn counted(load: Load) -> Counted {
 /// One closed loop and what its server used meanwhile.
 struct Timed {
     report: ClosedLoopReport,
+    serial_end: u64,
     server_cores: Option<f64>,
 }
 
@@ -269,6 +288,7 @@ async fn timed(
     plan.connections = shape.connections;
     plan.pipeline = shape.pipeline;
     let before = process_id.map(cpu_time).transpose()?;
+    let serial_end = plan.serial_end();
     let report = tokio::task::spawn_blocking(move || closed::run(&plan)).await??;
     if let Some(error) = &report.first_error {
         bail!(
@@ -279,7 +299,13 @@ async fn timed(
     }
     ensure!(report.answered == requests, "{} of {requests} requests were answered", report.answered);
     let server_cores = cores(process_id, before, report.elapsed_s)?;
-    Ok(Timed { report, server_cores })
+    Ok(Timed { report, serial_end, server_cores })
+}
+
+/// What one sync made durable on average since `before`; nothing on a server that keeps no journal.
+fn events_per_sync(address: SocketAddr, before: Option<Persisted>) -> Result<Option<f64>> {
+    let after = Persisted::of(address)?;
+    Ok(after.zip(before).and_then(|(after, before)| after.events_per_sync(before)))
 }
 
 fn cores(process_id: Option<u32>, before: Option<Duration>, seconds: f64) -> Result<Option<f64>> {
@@ -304,6 +330,7 @@ impl Timed {
             other_answers: report.answered - all,
             server_cores: self.server_cores,
             client_cores: report.client_cpu_s.map(|cpu| cpu / report.elapsed_s),
+            events_per_sync: None,
         }
     }
 }

@@ -1,21 +1,17 @@
 //! What the figures were measured on: processor, memory, kernel, commit, disk, load.
 //!
 //! Reads the system only; called once at the start of a comparison, the disk probe included, so
-//! that every table carries the disk's rate of the same run.
+//! that every table carries the disk's rate of the same run. The probe is the load generator's.
 
-use crate::process::output_of;
+use crate::process::{data_directory, output_of};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use stampede_loadgen::disk;
 use std::fs;
-use std::io::{Seek, SeekFrom, Write};
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// How long the disk is probed.
+/// How long the disk is probed, with each size.
 const DISK_PROBE: Duration = Duration::from_secs(1);
-const DISK_BLOCK_BYTES: usize = 4096;
-/// Blocks of the probed file, written over and over.
-const DISK_BLOCK_COUNT: u32 = 1024;
 
 #[derive(Serialize, Debug)]
 pub(crate) struct Machine {
@@ -27,6 +23,8 @@ pub(crate) struct Machine {
     pub(crate) load_average_before: f64,
     /// 4 KiB writes over existing blocks with `fdatasync` after each, per second, in the directory that the servers used.
     pub(crate) disk_syncs_per_second: f64,
+    /// The same with 64 KiB.
+    pub(crate) disk_large_syncs_per_second: f64,
     pub(crate) commit: String,
 }
 
@@ -38,7 +36,8 @@ impl Machine {
             memory_gib: memory_gib()?,
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             load_average_before: load_average()?,
-            disk_syncs_per_second: disk_syncs_per_second()?,
+            disk_syncs_per_second: disk_syncs_per_second(4 << 10)?,
+            disk_large_syncs_per_second: disk_syncs_per_second(64 << 10)?,
             commit: commit(),
         })
     }
@@ -61,6 +60,17 @@ pub(crate) fn cpu_time(id: u32) -> Result<Duration> {
     let ticks: u32 =
         fields.split_whitespace().skip(11).take(2).map_while(|field| field.parse::<u32>().ok()).sum();
     Ok(TICK * ticks)
+}
+
+/// The most memory that the process `id` ever had, in bytes.
+pub(crate) fn peak_memory(id: u32) -> Result<u64> {
+    let path = format!("/proc/{id}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let kib: u64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("{path} has no VmHWM"))?;
+    Ok(kib << 10)
 }
 
 fn cpu_model() -> Result<String> {
@@ -90,25 +100,9 @@ fn commit() -> String {
     }
 }
 
-fn disk_syncs_per_second() -> Result<f64> {
-    let mut file = tempfile::tempfile().context("cannot make a file for the disk probe")?;
-    let block = [0x5a_u8; DISK_BLOCK_BYTES];
-    // As in a journal that has its space already: a growing file would sync its metadata too.
-    for _ in 0..DISK_BLOCK_COUNT {
-        file.write_all(&block)?;
-    }
-    file.sync_all()?;
-    let started = Instant::now();
-    let mut count = 0_u32;
-    while started.elapsed() < DISK_PROBE {
-        if count.is_multiple_of(DISK_BLOCK_COUNT) {
-            file.seek(SeekFrom::Start(0))?;
-        }
-        file.write_all(&block)?;
-        file.sync_data()?;
-        count += 1;
-    }
-    Ok(f64::from(count) / started.elapsed().as_secs_f64())
+fn disk_syncs_per_second(block_bytes: usize) -> Result<f64> {
+    let directory = data_directory()?;
+    disk::syncs_per_s(directory.path(), block_bytes, DISK_PROBE).context("the disk cannot be probed")
 }
 
 #[cfg(test)]

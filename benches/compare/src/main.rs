@@ -18,8 +18,12 @@
 //!   and orders on `PostgreSQL`. A difference fails the comparison.
 //! - *The stub* (`stub`) is the wire's limit: it parses the same frames and answers the bytes that Stampede
 //!   answered just before, deciding and storing nothing.
-//! - The durability mode stands beside each figure. Stampede runs in `memory` mode, since its file journal is
-//!   not there yet: targets that are stated for `sync` are shown and not judged.
+//! - The durability mode stands beside each figure. Stampede runs as it is started without a word, in `sync`,
+//!   and beside it in `memory`; how many events one sync made durable is the server's own count over the timed
+//!   run. The disk is probed in the same run.
+//! - After each timed run on Stampede its feed is read: every accepted reservation is on it, once.
+//!
+//! How long each server takes to come back is another question: `recovery`, a subcommand of its own.
 //!
 //! Straight line: `options` → `drive` (start, sell, drive, check; the servers are in `peers`) → `report`.
 
@@ -30,6 +34,7 @@ mod machine;
 mod options;
 mod peers;
 mod process;
+mod recovery;
 mod report;
 mod rows;
 mod stub;
@@ -40,9 +45,8 @@ use crate::options::{Options, Role};
 use crate::report::{Cell, Circumstances, Report};
 use crate::rows::chosen;
 use crate::stub::answer::{Answer, from_hex};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,6 +71,10 @@ fn run(options: &Options) -> Result<()> {
             Some(Role::Stub { listen, answer, id }) => {
                 stub::serve(*listen, Answer::from_sample(&from_hex(answer)?, id)?).await
             }
+            Some(Role::Recovery(options)) => tokio::select! {
+                result = recovery::run(options, command_line()) => result,
+                result = interruption() => result,
+            },
             // Whichever ends first drops the other, and with it every server that runs.
             None => tokio::select! {
                 result = compare(options) => result,
@@ -89,9 +97,7 @@ async fn interruption() -> Result<()> {
 }
 
 async fn compare(options: &Options) -> Result<()> {
-    if cfg!(debug_assertions) {
-        bail!("this is a debug build, whose figures mean nothing: run it with `cargo run --release`");
-    }
+    refuse_debug_build()?;
     let rows = chosen(&options.only);
     let field = Field::prepare(options, &rows).await?;
     let circumstances = Circumstances {
@@ -103,7 +109,8 @@ async fn compare(options: &Options) -> Result<()> {
     let mut cells: Vec<Cell> = Vec::new();
     for row in &rows {
         let requests = request_count(row, options.requests);
-        cells.extend(row.subjects.iter().map(|subject| Cell::new(row, *subject, requests)));
+        let subjects = row.subjects.iter().filter(|&&subject| field.has(subject));
+        cells.extend(subjects.map(|subject| Cell::new(row, *subject, requests)));
     }
     for round in 1..=options.runs {
         for cell in &mut cells {
@@ -115,19 +122,14 @@ async fn compare(options: &Options) -> Result<()> {
         }
     }
     let report = Report::new(circumstances, machine::load_average()?, cells);
-    publish(options, &report)
+    options.output.publish(&report.markdown(), &report)
 }
 
-fn publish(options: &Options, report: &Report) -> Result<()> {
-    let markdown = report.markdown();
-    println!("{markdown}");
-    if let Some(path) = &options.markdown {
-        fs::write(path, &markdown).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(report)?;
-        fs::write(path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
-    }
+fn refuse_debug_build() -> Result<()> {
+    ensure!(
+        !cfg!(debug_assertions),
+        "this is a debug build, whose figures mean nothing: run it with `cargo run --release`"
+    );
     Ok(())
 }
 

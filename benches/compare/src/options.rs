@@ -3,8 +3,11 @@
 //! Parsing and checking only; `main` acts on it.
 
 use crate::rows::ROWS;
+use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,12 +24,8 @@ pub(crate) struct Options {
     /// Only this row; may be given several times.
     #[arg(long, value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
     pub(crate) only: Vec<String>,
-    /// Also write the report as JSON, every round in it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Also write the report as Markdown.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) markdown: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
     /// Measure the Stampede that runs at this address instead of starting one. Its offers stay.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) addr: Option<SocketAddr>,
@@ -37,9 +36,54 @@ pub(crate) struct Options {
     pub(crate) role: Option<Role>,
 }
 
+/// Where a report goes besides standard output.
+#[derive(Args, Debug)]
+pub(crate) struct Output {
+    /// Also write the report as JSON, every round in it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also write the report as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+impl Output {
+    /// Prints the Markdown, and writes what was asked for.
+    pub(crate) fn publish(&self, markdown: &str, report: &impl Serialize) -> Result<()> {
+        println!("{markdown}");
+        if let Some(path) = &self.markdown {
+            fs::write(path, markdown).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if let Some(path) = &self.json {
+            let json = serde_json::to_string_pretty(report)?;
+            fs::write(path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// How recovery is measured.
+#[derive(Args, Debug)]
+pub(crate) struct RecoveryOptions {
+    /// Reservations to come back with; several counts apart by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 10_000_000],
+        value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    pub(crate) counts: Vec<u64>,
+    /// Starts of each kind; the median is shown.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) runs: u32,
+    /// The server's binary; otherwise it is built from this workspace, in release mode.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stampede: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// What else this binary is.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Role {
+    /// Fills Stampede and Redis with as many sales, kills them, and times how long they take to serve again
+    Recovery(RecoveryOptions),
     /// Serves as the stub; the harness starts this itself.
     #[command(hide = true)]
     Stub {

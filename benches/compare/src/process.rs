@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -19,12 +19,16 @@ use tokio::time::{Instant, sleep};
 const START_MAX: Duration = Duration::from_secs(20);
 const START_POLL: Duration = Duration::from_millis(20);
 
+/// What a server writes, in its directory.
+pub(crate) const LOG: &str = "server.log";
+
 /// A running server that ends with this value.
 pub(crate) struct Server {
     // Declared before the directory: the child must be gone when its files are removed.
     child: KilledOnDrop,
     address: SocketAddr,
-    _directory: TempDir,
+    /// Nothing where the files outlive the server.
+    _directory: Option<TempDir>,
 }
 
 struct KilledOnDrop(Child);
@@ -41,19 +45,35 @@ impl Server {
     /// Starts `command` and waits until it accepts connections at `address`.
     pub(crate) async fn start(
         name: &str,
-        mut command: Command,
+        command: Command,
         address: SocketAddr,
         directory: TempDir,
     ) -> Result<Self> {
-        let log_path = directory.path().join("server.log");
+        let mut server = Self::spawn(name, command, address, directory.path())?;
+        server.wait_until_it_accepts().await.with_context(|| {
+            let log_path = directory.path().join(LOG);
+            format!("{name} does not serve at {address}; it wrote:\n{}", log_tail(&log_path))
+        })?;
+        Ok(Self { _directory: Some(directory), ..server })
+    }
+
+    /// Starts `command` and waits for nothing. What it writes goes to [`LOG`] in `directory`, which stays.
+    pub(crate) fn spawn(
+        name: &str,
+        mut command: Command,
+        address: SocketAddr,
+        directory: &Path,
+    ) -> Result<Self> {
+        let log_path = directory.join(LOG);
         let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        let mut server = Self { child: KilledOnDrop(child), address, _directory: directory };
-        server.wait_until_it_accepts().await.with_context(|| {
-            format!("{name} does not serve at {address}; it wrote:\n{}", log_tail(&log_path))
-        })?;
-        Ok(server)
+        Ok(Self { child: KilledOnDrop(child), address, _directory: None })
+    }
+
+    /// How it ended, where it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.0.try_wait()?)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -70,7 +90,7 @@ impl Server {
             if TcpStream::connect(self.address).await.is_ok() {
                 return Ok(());
             }
-            if let Some(status) = self.child.0.try_wait()? {
+            if let Some(status) = self.ended()? {
                 bail!("it ended at once with {status}");
             }
             if Instant::now() >= give_up {

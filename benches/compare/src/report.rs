@@ -24,6 +24,22 @@ pub(crate) struct Measured {
     pub(crate) server_cores: Option<f64>,
     /// The same of the client; near 1 its single thread was the limit.
     pub(crate) client_cores: Option<f64>,
+    /// Events that one sync made durable on average, where the server tells.
+    pub(crate) events_per_sync: Option<f64>,
+}
+
+impl Measured {
+    /// A figure of a client that counts nothing but its own requests.
+    pub(crate) fn uncounted(per_second: f64, seconds: f64, server_cores: Option<f64>) -> Self {
+        Self {
+            per_second,
+            seconds,
+            other_answers: 0,
+            server_cores,
+            client_cores: None,
+            events_per_sync: None,
+        }
+    }
 }
 
 /// How a subject keeps what it has acknowledged.
@@ -64,6 +80,11 @@ impl Cell {
         self.median_of(|round| round.client_cores)
     }
 
+    /// The median of the events that one sync made durable.
+    fn events_per_sync(&self) -> Option<f64> {
+        self.median_of(|round| round.events_per_sync)
+    }
+
     fn median_of(&self, figure: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
         let figures: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
         Spread::of(&figures).map(|spread| spread.median)
@@ -82,6 +103,8 @@ pub(crate) enum Verdict {
     Below,
     /// The target is stated for `sync`, and the server measured does not sync.
     NotJudged,
+    /// Held to nothing.
+    Shown,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,7 +112,7 @@ pub(crate) struct Ratio {
     over: (&'static str, Subject),
     under: (&'static str, Subject),
     value: Spread,
-    target: f64,
+    target: Option<f64>,
     verdict: Verdict,
 }
 
@@ -144,12 +167,11 @@ fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Option<&'a Ce
 fn ratio(target: &Target, cells: &[Cell], syncs: bool) -> Option<Ratio> {
     let (over, under) = (find(cells, target.over)?, find(cells, target.under)?);
     let value = Spread::ratio(&over.rates(), &under.rates())?;
-    let verdict = if target.wants_sync && !syncs {
-        Verdict::NotJudged
-    } else if value.median >= target.least {
-        Verdict::Reached
-    } else {
-        Verdict::Below
+    let verdict = match target.least {
+        None => Verdict::Shown,
+        Some(_) if target.wants_sync && !syncs => Verdict::NotJudged,
+        Some(least) if value.median >= least => Verdict::Reached,
+        Some(_) => Verdict::Below,
     };
     Some(Ratio { over: target.over, under: target.under, value, target: target.least, verdict })
 }
@@ -170,6 +192,7 @@ mod tests {
                 other_answers: 0,
                 server_cores: Some(0.5),
                 client_cores: Some(1.0),
+                events_per_sync: (subject == Subject::Stampede).then_some(120.4),
             });
         }
         cell
@@ -183,12 +206,14 @@ mod tests {
             kernel: "6.1".to_owned(),
             load_average_before: 0.1,
             disk_syncs_per_second: 15_000.0,
+            disk_large_syncs_per_second: 2_000.0,
             commit: "abc".to_owned(),
         };
         let cells = vec![
             cell("buy-64", Subject::Stampede, &[800.0, 900.0, 850.0]),
             cell("buy-64", Subject::Stub, &[1_000.0, 1_000.0, 1_000.0]),
             cell("buy-64", Subject::Redis, &[100.0, 100.0, 100.0]),
+            cell("buy-64", Subject::Memory, &[900.0, 900.0, 900.0]),
             cell("sold-out-64", Subject::Stampede, &[850.0]),
             cell("sold-out-64", Subject::Stub, &[1_000.0]),
         ];
@@ -203,21 +228,24 @@ mod tests {
     fn a_target_for_sync_is_judged_only_on_a_server_that_syncs() {
         let verdicts =
             |mode| -> Vec<Verdict> { report(mode).ratios.iter().map(|ratio| ratio.verdict).collect() };
-        assert_eq!(verdicts("sync"), [Verdict::Reached, Verdict::Reached, Verdict::Below]);
-        assert_eq!(verdicts("memory"), [Verdict::NotJudged, Verdict::NotJudged, Verdict::Below]);
+        let judged = [Verdict::Reached, Verdict::Reached, Verdict::Below, Verdict::Shown];
+        assert_eq!(verdicts("sync"), judged);
+        let judged = [Verdict::NotJudged, Verdict::NotJudged, Verdict::Below, Verdict::Shown];
+        assert_eq!(verdicts("memory"), judged);
     }
 
     #[test]
     fn the_table_shows_medians_spreads_modes_and_too_few_rounds() {
         let text = report("memory").markdown();
         for part in [
-            "850 (800–900), 0.5 + 1.0 cores",
+            "850 (800–900), 0.5 + 1.0 cores, 120 events per sync",
             "Stampede (memory)",
             "8.50 (8.00–9.00)",
             "≥ 8",
             "Rounds: 3, fewer than 5",
             "a processor",
             "15.0 k",
+            "131 MB",
             "`the command`",
         ] {
             assert!(text.contains(part), "{part:?} is missing in:\n{text}");

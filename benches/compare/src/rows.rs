@@ -9,14 +9,20 @@ use serde::Serialize;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Subject {
+    /// As it is started without a word: it syncs before it answers.
     Stampede,
+    /// The same server, keeping nothing.
+    Memory,
     Stub,
     Redis,
+    /// Redis that syncs its log before it answers.
+    RedisAlways,
     Postgres,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 4] = [Self::Stampede, Self::Stub, Self::Redis, Self::Postgres];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Stampede, Self::Memory, Self::Stub, Self::Redis, Self::RedisAlways, Self::Postgres];
 }
 
 /// What a row's client does.
@@ -55,7 +61,11 @@ pub(crate) const CONNECTION_COUNT: usize = 50;
 pub(crate) const BENCHMARK_PIPELINE: u64 = 64;
 
 const WIRE: &[Subject] = &[Subject::Stampede, Subject::Stub, Subject::Redis];
-const OWN: &[Subject] = &[Subject::Stampede];
+const ALL_MODES: &[Subject] =
+    &[Subject::Stampede, Subject::Memory, Subject::Stub, Subject::Redis, Subject::RedisAlways];
+const DURABLE: &[Subject] =
+    &[Subject::Stampede, Subject::Memory, Subject::Redis, Subject::RedisAlways, Subject::Postgres];
+const OWN: &[Subject] = &[Subject::Stampede, Subject::Memory];
 
 /// The table, top to bottom; each round runs it in this order.
 pub(crate) const ROWS: &[Row] = &[
@@ -65,7 +75,7 @@ pub(crate) const ROWS: &[Row] = &[
         counts: "accepted",
         load: Load::Buy { pipeline: 64 },
         divisor: 1,
-        subjects: WIRE,
+        subjects: ALL_MODES,
     },
     Row {
         name: "buy-16",
@@ -81,7 +91,7 @@ pub(crate) const ROWS: &[Row] = &[
         counts: "accepted",
         load: Load::Buy { pipeline: 1 },
         divisor: 5,
-        subjects: WIRE,
+        subjects: ALL_MODES,
     },
     Row {
         name: "buy-8-clients",
@@ -89,7 +99,15 @@ pub(crate) const ROWS: &[Row] = &[
         counts: "accepted",
         load: Load::FewClients { clients: 8 },
         divisor: 50,
-        subjects: &[Subject::Stampede, Subject::Postgres],
+        subjects: DURABLE,
+    },
+    Row {
+        name: "buy-1-client",
+        title: "BUY accepted, no pipeline × 1 connection",
+        counts: "accepted",
+        load: Load::FewClients { clients: 1 },
+        divisor: 200,
+        subjects: DURABLE,
     },
     Row {
         name: "redis-benchmark",
@@ -138,13 +156,19 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) struct Target {
     pub(crate) over: (&'static str, Subject),
     pub(crate) under: (&'static str, Subject),
-    pub(crate) least: f64,
+    /// Nothing where the ratio is shown for itself.
+    pub(crate) least: Option<f64>,
     /// Stated for a server that syncs before it answers: another mode proves nothing about it.
     pub(crate) wants_sync: bool,
 }
 
 const fn target(over: &'static str, under: (&'static str, Subject), least: f64, wants_sync: bool) -> Target {
-    Target { over: (over, Subject::Stampede), under, least, wants_sync }
+    Target { over: (over, Subject::Stampede), under, least: Some(least), wants_sync }
+}
+
+/// What syncing costs, and what it brings beside a peer that syncs too: shown, and held to nothing.
+const fn shown(row: &'static str, under: Subject) -> Target {
+    Target { over: (row, Subject::Stampede), under: (row, under), least: None, wants_sync: true }
 }
 
 /// The wanted ratios, in the order of the rows.
@@ -157,6 +181,14 @@ pub(crate) const TARGETS: &[Target] = &[
     target("buy-1", ("ping-1", Subject::Stampede), 0.85, true),
     target("sold-out-64", ("sold-out-64", Subject::Stub), 0.9, false),
     target("groups", ("buy-64", Subject::Stampede), 0.5, false),
+    shown("buy-64", Subject::Memory),
+    shown("buy-1", Subject::Memory),
+    shown("buy-1-client", Subject::Memory),
+    shown("groups", Subject::Memory),
+    shown("buy-64", Subject::RedisAlways),
+    shown("buy-1", Subject::RedisAlways),
+    shown("buy-1-client", Subject::RedisAlways),
+    shown("buy-8-clients", Subject::Postgres),
 ];
 
 /// The rows that `--only` names; all of them where it names none.

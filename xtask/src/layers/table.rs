@@ -110,7 +110,7 @@ const COMPARE: Crate = Crate {
     folder: "benches/compare",
     uses: &[Use { package: "stampede-loadgen", only_from: &[] }],
     layers: &[
-        Layer { about: "the alternating runs", modules: &["drive"] },
+        Layer { about: "the alternating runs; starts after a kill", modules: &["drive", "recovery"] },
         Layer { about: "the table", modules: &["report"] },
         Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "options", "machine"] },
         Layer { about: "processes, rows, sums, the stub", modules: &["process", "rows", "figures", "stub"] },

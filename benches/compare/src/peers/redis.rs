@@ -2,24 +2,49 @@
 //! buyer, and takes a unit.
 //!
 //! Owns the server's command line and the checks; the script is the load generator's. AOF with
-//! `everysec`: a crash may lose a second, which is what such shops accept. Rewrites and snapshots
-//! are off so that none falls into one timed run and not the other; that favours Redis.
+//! `everysec`: a crash may lose a second, which is what such shops accept. With `always` it syncs
+//! before it answers, as Stampede does. Rewrites and snapshots are off so that none falls into one
+//! timed run and not the other; that favours Redis.
 
 use crate::process::{self, Server, output_of};
 use anyhow::{Context, Result, ensure};
 use stampede_loadgen::closed::Work;
 use stampede_loadgen::setup;
 use stampede_loadgen::wire::client::Client;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What stands beside each figure.
-pub(crate) const DURABILITY: &str = "AOF everysec";
+/// When Redis syncs its log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fsync {
+    EverySecond,
+    Always,
+}
+
+impl Fsync {
+    /// What stands beside each figure.
+    pub(crate) fn durability(self) -> &'static str {
+        match self {
+            Self::EverySecond => "AOF everysec",
+            Self::Always => "AOF always",
+        }
+    }
+
+    fn setting(self) -> &'static str {
+        match self {
+            Self::EverySecond => "everysec",
+            Self::Always => "always",
+        }
+    }
+}
+
 /// The two keys that one sale uses.
 const STOCK: &str = "{sku}:stock";
 const BUYERS: &str = "{sku}:buyers";
 
 /// Debian's server.
+#[derive(Clone)]
 pub(crate) struct Redis {
     program: PathBuf,
 }
@@ -42,23 +67,29 @@ impl Redis {
         Ok(version.context("redis-server --version names no version")?.to_owned())
     }
 
-    pub(crate) async fn start(&self) -> Result<Server> {
+    pub(crate) async fn start(&self, fsync: Fsync) -> Result<Server> {
         let directory = process::data_directory()?;
         let address = process::free_address()?;
+        let command = self.command(address, directory.path(), fsync);
+        Server::start("redis-server", command, address, directory).await
+    }
+
+    /// The command that serves `directory` at `address`.
+    pub(crate) fn command(&self, address: SocketAddr, directory: &Path, fsync: Fsync) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["--bind", &address.ip().to_string(), "--port", &address.port().to_string()])
-            .args(["--appendonly", "yes", "--appendfsync", "everysec"])
+            .args(["--appendonly", "yes", "--appendfsync", fsync.setting()])
             .args(["--auto-aof-rewrite-percentage", "0", "--save", ""])
             .arg("--dir")
-            .arg(directory.path());
-        Server::start("redis-server", command, address, directory).await
+            .arg(directory);
+        command
     }
 
     /// Shows that the peer is a fair one: each unit sold once, and one to a buyer.
     pub(crate) async fn prove(&self) -> Result<()> {
-        let server = self.start().await?;
-        let mut sale = Sale::open(&server, 2)?;
+        let server = self.start(Fsync::EverySecond).await?;
+        let mut sale = Sale::open(server.address(), 2)?;
         let answers = ["a", "a", "b", "c"].map(|buyer| sale.buy(buyer));
         let answers = answers.into_iter().collect::<Result<Vec<_>>>()?;
         ensure!(answers == [1, -1, 1, 0], "the script sold 2 units to a, a, b, c and answered {answers:?}");
@@ -66,10 +97,16 @@ impl Redis {
     }
 }
 
+/// Fails unless all of `units` are sold on the server at `address`, each to a buyer of its own.
+pub(crate) fn check(address: SocketAddr, units: u64) -> Result<()> {
+    let client = Client::connect_plain(&address.to_string())?;
+    Sale { client, units, sha: String::new() }.check(units)
+}
+
 impl Sale {
     /// Puts `units` on sale.
-    pub(crate) fn open(server: &Server, units: u64) -> Result<Self> {
-        let mut client = Client::connect_plain(&server.address().to_string())?;
+    pub(crate) fn open(address: SocketAddr, units: u64) -> Result<Self> {
+        let mut client = Client::connect_plain(&address.to_string())?;
         let sha = setup::put_redis_sale(&mut client, STOCK, BUYERS, units)?;
         Ok(Self { client, units, sha })
     }

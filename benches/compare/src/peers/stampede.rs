@@ -7,14 +7,33 @@
 
 use crate::process::{self, Server};
 use anyhow::{Context, Result, bail, ensure};
+use stampede_loadgen::closed::on_feed;
+use stampede_loadgen::feed::{self, Mark};
 use stampede_loadgen::setup;
 use stampede_loadgen::wire::client::{Client, Reply};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The mode that the server is started in: the file journal, and with it `sync`, is yet to come.
-pub(crate) const DURABILITY: &str = "memory";
+/// When the server answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// Once the events are on disk; the server's default.
+    Sync,
+    /// At once; nothing outlives the process.
+    Memory,
+}
+
+impl Mode {
+    /// What stands beside each figure.
+    pub(crate) fn durability(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Memory => "memory",
+        }
+    }
+}
+
 /// Seats of a group in the group row.
 pub(crate) const GROUP_SIZE: usize = 4;
 const PRICE: u64 = 1_990;
@@ -57,6 +76,8 @@ pub(crate) enum Goods {
 pub(crate) struct Sale {
     client: Client,
     offer: String,
+    /// Where the feed stood before.
+    from: Mark,
     /// Units taken before the timed run.
     taken_before: u64,
 }
@@ -80,7 +101,7 @@ impl Stampede {
     /// What stands beside each figure.
     pub(crate) fn durability(&self) -> Result<String> {
         match self {
-            Self::Built(_) | Self::Binary(_) => Ok(DURABILITY.to_owned()),
+            Self::Built(_) | Self::Binary(_) => Ok(Mode::Sync.durability().to_owned()),
             Self::Running(address) => {
                 let reply = Client::connect_plain(&address.to_string())?.command(&[b"INFO"])?;
                 let text = String::from_utf8_lossy(reply.frame().text().unwrap_or_default()).into_owned();
@@ -104,11 +125,19 @@ impl Stampede {
         }
     }
 
-    pub(crate) async fn start(&self) -> Result<Measurable> {
+    /// The binary that is started for each timed run; nothing where a running server is measured.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Built(program) | Self::Binary(program) => Some(program),
+            Self::Running(_) => None,
+        }
+    }
+
+    pub(crate) async fn start(&self, mode: Mode) -> Result<Measurable> {
         match self {
             Self::Running(address) => Ok(Measurable { address: *address, process_id: None, _server: None }),
             Self::Built(program) | Self::Binary(program) => {
-                let server = start(program).await?;
+                let server = start(program, mode).await?;
                 Ok(Measurable {
                     address: server.address(),
                     process_id: Some(server.process_id()),
@@ -119,16 +148,50 @@ impl Stampede {
     }
 }
 
-async fn start(program: &Path) -> Result<Server> {
+async fn start(program: &Path, mode: Mode) -> Result<Server> {
     let directory = process::data_directory()?;
-    let (address, ops) = (process::free_address()?, process::free_address()?);
+    let address = process::free_address()?;
+    let command = command(program, address, &directory.path().join("data"), mode)?;
+    Server::start("stampede", command, address, directory).await
+}
+
+/// The command that serves `data` at `address`.
+pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mode) -> Result<Command> {
     let mut command = Command::new(program);
     command
-        .args(["serve", "--listen", &address.to_string(), "--ops", &ops.to_string()])
-        .args(["--durability", DURABILITY])
+        .args(["serve", "--listen", &address.to_string()])
+        .args(["--ops", &process::free_address()?.to_string()])
+        .args(["--durability", mode.durability()])
         .arg("--data")
-        .arg(directory.path().join("data"));
-    Server::start("stampede", command, address, directory).await
+        .arg(data);
+    Ok(command)
+}
+
+/// What a server that writes a journal has done so far, all shards together.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Persisted {
+    pub(crate) events: u64,
+    pub(crate) syncs: u64,
+}
+
+impl Persisted {
+    /// Nothing where the server keeps no journal.
+    pub(crate) fn of(address: SocketAddr) -> Result<Option<Self>> {
+        let reply = Client::connect_plain(&address.to_string())?.command(&[b"INFO"])?;
+        let text = String::from_utf8_lossy(reply.frame().text().unwrap_or_default()).into_owned();
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|value| value.parse().ok())
+        };
+        Ok(value("events").zip(value("journal_syncs")).map(|(events, syncs)| Self { events, syncs }))
+    }
+
+    /// How many events one sync made durable on average, from `before` until now.
+    pub(crate) fn events_per_sync(self, before: Self) -> Option<f64> {
+        let (events, syncs) =
+            (self.events.checked_sub(before.events)?, self.syncs.checked_sub(before.syncs)?);
+        (syncs > 0).then(|| events as f64 / syncs as f64)
+    }
 }
 
 impl Measurable {
@@ -140,8 +203,9 @@ impl Measurable {
             Goods::Nothing => setup::plain_offer(1, PRICE),
             Goods::Groups(units) => setup::group_offer(units, PRICE, GROUP_SIZE),
         };
+        let from = feed::mark(&mut client)?;
         setup::put_offer(&mut client, offer, &definition)?;
-        let mut sale = Sale { client, offer: offer.to_owned(), taken_before: 0 };
+        let mut sale = Sale { client, offer: offer.to_owned(), from, taken_before: 0 };
         if goods == Goods::Nothing {
             sale.buy("first", "first", "HELD")?;
             sale.taken_before = 1;
@@ -191,6 +255,16 @@ impl Sale {
             held + sold == expected,
             "Stampede: {expected} units accepted, but the pool has {held} held and {sold} sold"
         );
+        Ok(())
+    }
+
+    /// Fails unless the feed has each accepted reservation, once: `counted` of serials below `serial_end`, and
+    /// `others` beside those that were taken before.
+    pub(crate) fn check_feed(&mut self, counted: u64, others: u64, serial_end: u64) -> Result<()> {
+        let to = feed::mark(&mut self.client)?;
+        let found = on_feed::count(&mut self.client, &self.offer, (&self.from, &to), serial_end)?;
+        let faults = found.faults(&self.from, counted, others + self.taken_before);
+        ensure!(faults.is_empty(), "Stampede: {}", faults.join("; "));
         Ok(())
     }
 

@@ -35,10 +35,14 @@ impl Report {
             "- Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it",
             machine.cpu, machine.cores, machine.memory_gib, machine.kernel
         )?;
-        let disk = rate(machine.disk_syncs_per_second);
+        let (small, large) = (machine.disk_syncs_per_second, machine.disk_large_syncs_per_second);
         writeln!(
             out,
-            "- Disk: {disk} syncs per second (4 KiB written over existing blocks, `fdatasync` after each)"
+            "- Disk under the servers' data: {} syncs per second of 4 KiB, {} of 64 KiB ({:.0} MB a second); each is \
+             written over existing blocks of zeros, with `fdatasync` after it",
+            rate(small),
+            rate(large),
+            large * 65_536.0 / 1e6
         )?;
         let (before, after) = (machine.load_average_before, self.load_average_after);
         writeln!(out, "- Load average of the machine: {before:.2} before, {after:.2} after")?;
@@ -94,10 +98,10 @@ impl Report {
         for ratio in &self.ratios {
             let (over, under) = (self.side(ratio.over), self.side(ratio.under));
             let Spread { median, min, max } = ratio.value;
+            let target = ratio.target.map_or_else(String::new, |least| format!("≥ {least}"));
             writeln!(
                 out,
-                "| {over} / {under} | {median:.2} ({min:.2}–{max:.2}) | ≥ {} | {} |",
-                ratio.target,
+                "| {over} / {under} | {median:.2} ({min:.2}–{max:.2}) | {target} | {} |",
                 verdict(ratio)
             )?;
         }
@@ -112,8 +116,10 @@ impl Report {
     fn subject_title(&self, subject: Subject) -> String {
         let (title, key) = match subject {
             Subject::Stampede => ("Stampede", "stampede"),
+            Subject::Memory => ("Stampede", "memory"),
             Subject::Stub => ("stub", "stub"),
             Subject::Redis => ("Redis + Lua", "redis"),
+            Subject::RedisAlways => ("Redis + Lua", "redis-always"),
             Subject::Postgres => ("PostgreSQL", "postgres"),
         };
         self.circumstances
@@ -131,6 +137,9 @@ fn figure(cell: &Cell) -> String {
         (Some(server), None) => write!(text, ", {server:.1} cores"),
         _ => Ok(()),
     };
+    if let Some(events) = cell.events_per_sync() {
+        let _written = write!(text, ", {events:.0} events per sync");
+    }
     if cell.other_answers() > 0 {
         let _written = write!(text, ", {} other answers", cell.other_answers());
     }
@@ -142,5 +151,6 @@ fn verdict(ratio: &Ratio) -> &'static str {
         Verdict::Reached => "reached",
         Verdict::Below => "below",
         Verdict::NotJudged => "not judged: stated for `sync`",
+        Verdict::Shown => "",
     }
 }
