@@ -57,8 +57,8 @@ impl Line {
 }
 
 fn running() -> Engine {
-    let engine =
-        Engine::start(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() }).expect("one shard starts");
+    let engine = Engine::start(EngineConfig { shards: Some(1), ..EngineConfig::in_memory() })
+        .expect("one shard starts");
     let definition = Box::new(Offer::with_stock(Money::cash(1_990), 1));
     engine.client().call(&Request::OfferPut { offer: POOL, definition }).expect("the offer is taken");
     engine
