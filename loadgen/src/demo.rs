@@ -3,12 +3,14 @@
 //! The only part that knows the gateway, and of it only how to start and stop it: all traffic goes over TCP.
 //! The server answers once its events are on disk, in a directory of its own that ends with the demo.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use stampede_gateway::config::{Config, RawConfig};
 use stampede_gateway::server::Server;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::cli::DemoArgs;
 use crate::disk;
@@ -41,6 +43,7 @@ pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Resu
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the server's runtime")?;
     let data = data_directory(args)?;
+    let interrupted = runtime.spawn(leave_nothing(data.path().to_owned()));
     let disk_syncs_per_s = probe_disk(&data)?;
     let server = runtime.block_on(Server::start(config(args, &data)?)).context("the demo's server")?;
     let addr = server.local_addr().to_string();
@@ -57,11 +60,28 @@ pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Resu
     if args.stay {
         let port = server.local_addr().port();
         tell(&format!("The server stays on {addr} (try: redis-cli -p {port} AUDIT). Ctrl-C ends it.\n"));
-        runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")?;
+        runtime.block_on(stop_by_ctrl_c(interrupted))?;
+    } else {
+        interrupted.abort();
     }
     runtime.block_on(server.shutdown());
     data.close().context("the demo's data directory cannot be removed")?;
     Ok(report)
+}
+
+/// Interrupted in the middle, the demo has nothing to say, and its files should not stay.
+async fn leave_nothing(data: PathBuf) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        // The server may make a file meanwhile; what is left then is in a directory for temporary files.
+        let _removed = std::fs::remove_dir_all(&data).or_else(|_| std::fs::remove_dir_all(&data));
+        std::process::exit(130);
+    }
+}
+
+/// From here on Ctrl-C is the orderly end.
+async fn stop_by_ctrl_c(interrupted: JoinHandle<()>) -> Result<()> {
+    interrupted.abort();
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
 }
 
 fn data_directory(args: &DemoArgs) -> Result<TempDir> {

@@ -69,7 +69,7 @@ fn an_honest_shop_passes_with_nothing_to_complain_about() {
         let views = text.lines().find(|line| line.starts_with("three views: answers, feed, server: "));
         let views = views.unwrap_or_else(|| panic!("no line about three views:\n{text}"));
         assert!(
-            views.ends_with(" events of 1 feeds, 0 differences") && !views.contains(": 0 events"),
+            views.ends_with(" events of one feed, 0 differences") && !views.contains(": 0 events"),
             "{views}"
         );
         assert!(text.contains("Everything agrees"), "{text}");

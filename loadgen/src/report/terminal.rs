@@ -268,9 +268,9 @@ pub fn three_views(judgement: &Judgement) -> String {
         return "three views: answers and server alone, the feed does not reach back to the start".to_owned();
     }
     format!(
-        "three views: answers, feed, server: {} events of {} feeds, {} differences",
+        "three views: answers, feed, server: {} events of {}, {} differences",
         count(feed.events),
-        feed.shards,
+        if feed.shards == 1 { "one feed".to_owned() } else { format!("{} feeds", feed.shards) },
         count(judgement.differences.count())
     )
 }

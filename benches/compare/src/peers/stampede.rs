@@ -183,7 +183,7 @@ impl Persisted {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
             line.and_then(|value| value.parse().ok())
         };
-        Ok(value("events").zip(value("journal_syncs")).map(|(events, syncs)| Self { events, syncs }))
+        Ok(value("events").zip(value("syncs")).map(|(events, syncs)| Self { events, syncs }))
     }
 
     /// How many events one sync made durable on average, from `before` until now.
