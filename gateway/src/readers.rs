@@ -6,12 +6,13 @@
 
 use parking_lot::Mutex;
 use stampede_engine::FeedPage;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 
-/// Reads at once in each lane: one waits for the disk while another encodes. More would take processors from the sale.
-const LANE_READS_MAX: usize = 2;
+/// The most reads at once in each lane.
+const LANE_READS_MAX: usize = 4;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +39,13 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
+    /// A quarter of the processors for each lane, at least one: the rest is for the sale.
     pub(crate) fn new() -> Arc<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let reads = (processors / 4).clamp(1, LANE_READS_MAX);
         Arc::new(Readers {
-            near: Arc::new(Semaphore::new(LANE_READS_MAX)),
-            far: Arc::new(Semaphore::new(LANE_READS_MAX)),
+            near: Arc::new(Semaphore::new(reads)),
+            far: Arc::new(Semaphore::new(reads)),
             pages: Mutex::default(),
             blocked: AtomicU64::new(0),
         })

@@ -213,8 +213,11 @@ fn snapshots_are_made_on_demand_and_info_says_how_the_journal_stands() {
     let data = TestDir::new("bgsave");
     let server = Process::start(&["--data", data.path(), "--shards", "1"]);
     server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nBUY sku alice r1\r\n");
-    let answer = server.ask("BGSAVE\r\n");
-    assert!(answer.starts_with("+Background saving started"), "{answer}");
+    let answer = server.ask("BGSAVE\r\nBGSAVE\r\n");
+    assert!(
+        answer.starts_with("+Background saving started\r\n-ERR Background save already in progress"),
+        "{answer}"
+    );
     let saved = |info: &str| info.contains("rdb_bgsave_in_progress:0") && !info.contains("last_snapshot=0-0");
     let info = (0..2_000).map(|_| server.ask("INFO persistence\r\n")).find(|info| saved(info));
     let info = info.expect("a snapshot is made");
@@ -228,4 +231,20 @@ fn snapshots_are_made_on_demand_and_info_says_how_the_journal_stands() {
     assert!(last > 1_600_000_000, "{last}");
     let settings = server.ask("CONFIG GET append*\r\n");
     assert!(settings.contains("always") && settings.contains("yes"), "{settings}");
+}
+
+#[test]
+fn a_full_disk_refuses_writes_answers_reads_and_shows_in_health() {
+    let data = TestDir::new("full");
+    let config = TestFile::new("full.toml", "shards = 1\n[journal]\nfree_bytes_min = 1125899906842624\n");
+    let server = Process::start(&["--data", data.path(), "--config", config.path()]);
+    let answers = server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nSHOW sku r1\r\nXLEN feed:0\r\n");
+    assert!(answers.starts_with("-DISKFULL "), "{answers}");
+    assert!(answers.contains("UNKNOWN") && answers.contains(":0\r\n"), "reads are answered: {answers}");
+    let health = server.get("/healthz");
+    assert!(
+        health.starts_with("HTTP/1.1 503") && health.contains("shard 0 takes no writes: the disk is full"),
+        "{health}"
+    );
+    assert!(server.ask("INFO persistence\r\n").contains("disk_full:1\r\n"));
 }

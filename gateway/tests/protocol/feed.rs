@@ -353,6 +353,54 @@ fn without_a_count_a_read_brings_a_thousand() {
 }
 
 #[test]
+fn a_place_that_is_not_kept_any_more_is_an_error_that_names_the_first_one_kept() {
+    let server = TestServer::start_with(|config| {
+        config.shards = Some(1);
+        config.journal.feed_bytes = 1 << 20;
+    });
+    let mut client = server.connect().resp3();
+    client.call(&["OFFER", "PUT", "sku", r#"{"price":5,"stock":1000000}"#]);
+    let mut first = String::new();
+    for round in 0..200 {
+        for index in 0..500 {
+            client.send_bytes(&client_buy(round * 500 + index));
+        }
+        (0..500).for_each(|_| assert_eq!(client.receive().status(), "HELD"));
+        first = client.call(&["XINFO", "STREAM", "feed:0"]).text("recorded-first-entry-id");
+        if !first.ends_with("-1") {
+            break;
+        }
+    }
+    let (epoch, seq) = first.split_once('-').expect("a dash");
+    let seq: u64 = seq.parse().expect("a number");
+    assert!(seq > 1, "nothing was let go of");
+    let info = client.call(&["XINFO", "STREAM", "feed:0"]);
+    assert_eq!(info.text("max-deleted-entry-id"), format!("{epoch}-{}", seq - 1));
+    let (gone, last_gone) = (format!("{epoch}-1"), format!("{epoch}-{}", seq - 1));
+    for args in [
+        &["XREAD", "STREAMS", "feed:0", &gone][..],
+        &["XREAD", "BLOCK", "0", "STREAMS", "feed:0", &gone],
+        &["XRANGE", "feed:0", &gone, "+"],
+        &["XREVRANGE", "feed:0", "+", &gone],
+        &["XREVRANGE", "feed:0", &gone, "-"],
+    ] {
+        let reply = client.call(args);
+        let error = reply.error();
+        assert!(
+            error.starts_with("GONE feed:0") && error.contains(&format!("is {first}:")),
+            "{args:?}: {error}"
+        );
+    }
+    let reply = client.call(&["XREAD", "COUNT", "1", "STREAMS", "feed:0", &last_gone]);
+    assert_eq!(
+        ids(&entries_of(&reply, "feed:0")),
+        [first.clone()],
+        "behind the last one that went all is there"
+    );
+    assert_eq!(ids(&client.call(&["XRANGE", "feed:0", "-", "+", "COUNT", "1"])), [first]);
+}
+
+#[test]
 fn a_waiting_reader_hears_what_happens_on_any_of_its_feeds() {
     let server = TestServer::start_with(|config| config.shards = Some(2));
     let (mut reader, mut seller) = (server.connect(), server.connect());

@@ -70,6 +70,9 @@ fn small_commands_answer_as_redis_does() {
     assert_eq!(client.call(&["ECHO", "hi"]), Value::Bulk("hi".into()));
     assert_eq!(client.call(&["SELECT", "0"]), simple("OK"));
     assert_eq!(client.call(&["CONFIG", "GET", "appendonly"]).text("appendonly"), "no");
+    assert!(client.call(&["BGSAVE"]).error().contains("durability memory keeps nothing on disk"));
+    let Value::Integer(saved) = client.call(&["LASTSAVE"]) else { panic!("a number") };
+    assert!(saved > 1_600_000_000, "the start, in seconds: {saved}");
     assert_eq!(client.call(&["CONFIG", "GET", "maxmem*"]).keys(), ["maxmemory", "maxmemory-policy"]);
     assert_eq!(client.call(&["CONFIG", "GET", "nothing"]), Value::Array(vec![]));
     assert_eq!(client.call(&["QUIT"]), simple("OK"));
@@ -155,6 +158,10 @@ fn command_getkeys_finds_the_key() {
     let key = |name: &str| Value::Array(vec![Value::Bulk(name.into())]);
     assert_eq!(client.call(&["COMMAND", "GETKEYS", "BUY", "sku", "alice", "r1"]), key("sku"));
     assert_eq!(client.call(&["COMMAND", "GETKEYS", "POOL", "GET", "p"]), key("p"));
+    let read = ["COMMAND", "GETKEYS", "XREAD", "COUNT", "5", "STREAMS", "feed:0", "feed:1", "0", "$"];
+    let keys = ["feed:0", "feed:1"].map(|key| Value::Bulk(key.into()));
+    assert_eq!(client.call(&read), Value::Array(keys.to_vec()));
+    assert_eq!(client.call(&["COMMAND", "GETKEYS", "XINFO", "STREAM", "feed:0"]), key("feed:0"));
     assert!(client.call(&["COMMAND", "GETKEYS", "PING"]).error().contains("no key arguments"));
     assert!(client.call(&["COMMAND", "GETKEYS", "NOSUCH"]).error().contains("Invalid command"));
 }
