@@ -25,6 +25,23 @@ function queue(pipeline, commands) {
   return commands.reduce((queued, [name, ...args]) => queued.call(name, ...args), pipeline);
 }
 
+// Pairs come as a flat array, or as an object where RESP3 has a map.
+function pairs(flat) {
+  if (!Array.isArray(flat)) return flat;
+  const got = {};
+  for (let index = 0; index < flat.length; index += 2) got[flat[index]] = flat[index + 1];
+  return got;
+}
+
+const entry = ([id, fields]) => ({ id, fields: pairs(fields) });
+
+async function read(reader, places, { count, block }) {
+  const options = [...(count ? ['COUNT', count] : []), ...(block === undefined ? [] : ['BLOCK', block])];
+  const found = (await reader.xread(...options, 'STREAMS', ...Object.keys(places), ...Object.values(places))) ?? [];
+  const feeds = Array.isArray(found) ? found : Object.entries(found);
+  return Object.fromEntries(feeds.map(([feed, entries]) => [feed, entries.map(entry)]));
+}
+
 await run({
   name: 'ioredis',
   protocol: options.protocol,
@@ -37,6 +54,24 @@ await run({
     const ready = once(client, 'ready');
     client.disconnect(true);
     await ready;
+  },
+  feed: {
+    read: (places, options) => read(client, places, options),
+    readApart: async (places, options) => {
+      const reader = client.duplicate();
+      try {
+        return await read(reader, places, options);
+      } finally {
+        reader.disconnect();
+      }
+    },
+    range: async (feed, from, to, count) => (await client.xrange(feed, from, to, ...(count ? ['COUNT', count] : []))).map(entry),
+    revRange: async (feed, count) => (await client.xrevrange(feed, '+', '-', 'COUNT', count)).map(entry),
+    len: (feed) => client.xlen(feed),
+    info: async (feed) => {
+      const info = pairs(await client.xinfo('STREAM', feed));
+      return { length: info.length, lastId: info['last-generated-id'], first: entry(info['first-entry']), last: entry(info['last-entry']) };
+    },
   },
   close: () => client.quit(),
 });

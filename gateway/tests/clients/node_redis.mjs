@@ -9,6 +9,14 @@ const client = createClient({ socket: { host, port: Number(port) }, RESP: Number
 client.on('error', () => {});
 await client.connect();
 
+const entry = ({ id, message }) => ({ id, fields: { ...message } });
+
+async function read(reader, places, { count, block }) {
+  const streams = Object.entries(places).map(([key, id]) => ({ key, id }));
+  const found = (await reader.xRead(streams, { COUNT: count, BLOCK: block })) ?? [];
+  return Object.fromEntries(found.map(({ name, messages }) => [name, messages.map(entry)]));
+}
+
 await run({
   name: 'node-redis',
   protocol: Number(protocol),
@@ -21,6 +29,24 @@ await run({
   dropConnection: async () => {
     client.destroy();
     await client.connect();
+  },
+  feed: {
+    read: (places, options) => read(client, places, options),
+    readApart: async (places, options) => {
+      const reader = await client.duplicate().connect();
+      try {
+        return await read(reader, places, options);
+      } finally {
+        reader.destroy();
+      }
+    },
+    range: async (feed, from, to, count) => (await client.xRange(feed, from, to, count && { COUNT: count })).map(entry),
+    revRange: async (feed, count) => (await client.xRevRange(feed, '+', '-', { COUNT: count })).map(entry),
+    len: (feed) => client.xLen(feed),
+    info: async (feed) => {
+      const info = await client.xInfoStream(feed);
+      return { length: info.length, lastId: info['last-generated-id'], first: entry(info['first-entry']), last: entry(info['last-entry']) };
+    },
   },
   close: () => client.close(),
 });

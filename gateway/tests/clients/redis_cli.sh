@@ -101,6 +101,18 @@ expect "status WON" -- PAY "$team" g2
 expect "status WON" "buyer lena" -- SHOW "$team" g1
 passed "the last payment forms the group for both"
 
+feeds=$(($(cli INFO stampede | sed -n 's/^shards:\([0-9]*\).*/\1/p') - 1)) found=
+for shard in $(seq 0 "$feeds"); do
+  entry=$(cli XRANGE "feed:$shard" "$event" "$event" | paste -sd ' ')
+  if [[ $entry == "$event type held "*" offer $sale id r1 buyer alice "* ]]; then found=$shard; fi
+done
+[ -n "$found" ] || differs "XRANGE finds no entry $event of $sale"
+last=$(cli XREVRANGE "feed:$found" + - COUNT 1 | head -n 1)
+cli XINFO STREAM "feed:$found" | grep -Fq "$last" || differs "XINFO STREAM does not name the last entry $last"
+[ "$(cli XLEN "feed:$found")" = "${last#*-}" ] || differs "XLEN is not the number of the last entry $last"
+cli XREAD COUNT 1 STREAMS "feed:$found" 0 | grep -Eq -- '^ *[0-9]+-1$|[0-9]+-1$' || differs "XREAD from 0 does not begin with entry 1"
+passed "XRANGE, XREVRANGE, XINFO, XLEN and XREAD read the feed"
+
 expect "total 5" "available 0" "held 3" "sold 2" -- POOL GET "$sale"
 expect "status OK" -- AUDIT "$sale"
 expect "status OK" -- AUDIT "$team"

@@ -1,4 +1,4 @@
-"""Sells one offer and fills one group through an unmodified redis-py.
+"""Sells one offer, fills one group and reads the feed through an unmodified redis-py.
 
 Usage: redis_py.py HOST PORT PROTOCOL, where PROTOCOL is 2 or 3.
 
@@ -7,6 +7,7 @@ Prints one line per check. Exits 1 at the first difference and says what differe
 every other client, so a difference here points at this client's way of speaking.
 """
 
+import concurrent.futures
 import sys
 import time
 
@@ -25,6 +26,8 @@ class Sale:
         self.client = redis.Redis(
             host=host, port=port, protocol=protocol, decode_responses=True, socket_timeout=10
         )
+        # For a second connection: one that blocks on the feed.
+        self.address = {"host": host, "port": port, "protocol": protocol}
         self.sale = f"redis-py-{protocol}-sale"
         self.team = f"redis-py-{protocol}-team"
 
@@ -50,6 +53,12 @@ class Sale:
             if got.get(key) != value:
                 raise Difference(f"expected {key} = {value!r}, got {got.get(key)!r} in {got}")
         return got
+
+    def feeds(self, answer):
+        """Feed → entries, from an answer of xread in the shape of this protocol."""
+        if self.protocol == 3:
+            return {feed: entries[0] for feed, entries in answer.items()}
+        return dict(answer)
 
     def ask(self, *command, **expected):
         return self.holds(self.client.execute_command(*command), **expected)
@@ -155,6 +164,55 @@ def repeats_after_a_reconnect(run):
     run.passed("after a reconnect the same id is a replay")
 
 
+def reads_the_feed(run):
+    held = run.ask("BUY", run.team, "rosa", "f1", "GROUP", "NEW", status="HELD")
+    feeds = [f"feed:{shard}" for shard in range(run.client.info("stampede")["shards"])]
+    found = {feed: run.client.xrange(feed, min=held["event"], max=held["event"]) for feed in feeds}
+    mine = [feed for feed, entries in found.items() if entries and entries[0][1].get("offer") == run.team]
+    if len(mine) != 1:
+        raise Difference(f"the entry {held['event']} of {run.team} is on {mine}: {found}")
+    feed, [(entry, fields)] = mine[0], found[mine[0]]
+    expected = {"type": "held", "offer": run.team, "id": "f1", "buyer": "rosa", "group": "f1", "qty": "1"}
+    expected |= {"price": "900", "amount": "900", "expires": str(held["expires"])}
+    if entry != held["event"] or expected.items() - fields.items():
+        raise Difference(f"xrange of {held['event']}: expected {expected}, got {entry} {fields}")
+    run.passed("xrange finds the entry that an answer names")
+    info = run.client.xinfo_stream(feed)
+    last = run.client.xrevrange(feed, count=1)
+    ends = (info["length"], info["first-entry"], info["last-entry"], info["last-generated-id"])
+    if ends != (run.client.xlen(feed), run.client.xrange(feed, count=1)[0], last[0], last[0][0]):
+        raise Difference(f"xinfo stream differs from xlen, xrange and xrevrange: {info}")
+    run.passed("xlen, xinfo stream, xrange and xrevrange agree")
+    whole = [entry for name, entries in read_all(run, feeds).items() if name == feed for entry in entries]
+    numbers = [int(entry.split("-")[1]) for entry, _ in whole]
+    if numbers != list(range(1, len(numbers) + 1)) or whole[-1] != last[0] or len(whole) != info["length"]:
+        raise Difference(f"{feed} read from 0 by xread: {numbers[:5]} … {whole[-1:]}, expected up to {last}")
+    run.passed("xread of every feed from 0 gives each entry once, in order")
+    if run.feeds(run.client.xread({feed: last[0][0]}, block=50)):
+        raise Difference("xread with BLOCK gave entries behind the last")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reader = redis.Redis(**run.address, decode_responses=True, socket_timeout=10)
+        waiting = pool.submit(reader.xread, {feed: last[0][0]}, block=4000)
+        released = run.ask("CANCEL", run.team, "f1", status="RELEASED")
+        woken = run.feeds(waiting.result())[feed]
+        reader.close()
+    if (woken[0][1]["type"], woken[0][1]["id"], woken[0][1]["by"]) != ("released", "f1", "cancel"):
+        raise Difference(f"xread with BLOCK woke up with {woken} after {released}")
+    run.passed("xread with BLOCK waits, and wakes with what happened")
+    run.fails("place", lambda: run.client.xreadgroup("shop", "one", {feed: ">"}))
+    run.passed("xreadgroup says that the reader keeps its own place")
+
+
+def read_all(run, feeds):
+    """Every feed from the first entry on, by xread in pages of 7."""
+    entries, places = {feed: [] for feed in feeds}, dict.fromkeys(feeds, "0")
+    while page := run.feeds(run.client.xread(places, count=7)):
+        for feed, new in page.items():
+            entries[feed] += new
+            places[feed] = new[-1][0]
+    return entries
+
+
 def balances(run):
     run.ask("POOL", "GET", run.sale, total=5, available=0, held=3, sold=2)
     run.ask("AUDIT", run.sale, status="OK")
@@ -169,7 +227,7 @@ def balances(run):
 def main():
     host, port, protocol = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     run = Sale(host, port, protocol)
-    for part in (sells, refuses_and_raises, pipelines, fills_a_group, repeats_after_a_reconnect, balances):
+    for part in (sells, refuses_and_raises, pipelines, fills_a_group, repeats_after_a_reconnect, reads_the_feed, balances):
         try:
             part(run)
         except (Difference, redis.RedisError, KeyError) as error:

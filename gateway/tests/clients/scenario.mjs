@@ -1,7 +1,7 @@
-// The sale and the group buy that every Node client goes through.
+// The sale, the group buy and the reading of the feed that every Node client goes through.
 //
 // A client script passes a driver: how that library sends one command, a pipeline and a MULTI/EXEC, how
-// it drops its connection, and which offers belong to this run. Nothing here knows a client library.
+// it drops its connection, how it reads streams by its own functions, and which offers belong to this run. Nothing here knows a client library.
 // Prints one line per check; ends the process with 1 at the first difference and says what differed.
 
 import assert from 'node:assert/strict';
@@ -92,6 +92,55 @@ async function repeatsAfterAReconnect(driver, ask, passed) {
   passed('after a reconnect the same id is a replay');
 }
 
+// An entry's fields as an object.
+function isEntry(entry, id, expected) {
+  assert.equal(entry?.id, id, `another entry than ${id}: ${show(entry)}`);
+  for (const [key, value] of Object.entries(expected)) assert.equal(entry.fields[key], value, `${key} of ${show(entry)}`);
+}
+
+async function readsTheFeed(driver, ask, passed) {
+  const held = await ask(['BUY', driver.team, 'rosa', 'f1', 'GROUP', 'NEW'], { status: 'HELD' });
+  const shards = Number(/\bshards:(\d+)/.exec(String(await driver.call(['INFO', 'stampede'])))[1]);
+  const feeds = Array.from({ length: shards }, (_, shard) => `feed:${shard}`);
+  const found = await Promise.all(feeds.map((feed) => driver.feed.range(feed, held.event, held.event)));
+  const at = found.findIndex((entries) => entries[0]?.fields.offer === driver.team);
+  assert.notEqual(at, -1, `no feed has ${held.event} of ${driver.team}: ${show(found)}`);
+  const feed = feeds[at];
+  const fields = { type: 'held', id: 'f1', buyer: 'rosa', group: 'f1', qty: '1', price: '900', amount: '900', expires: String(held.expires) };
+  isEntry(found[at][0], held.event, fields);
+  passed('XRANGE finds the entry that an answer names');
+  const info = await driver.feed.info(feed);
+  const [last] = await driver.feed.revRange(feed, 1);
+  assert.deepEqual(info, { length: await driver.feed.len(feed), lastId: last.id, first: (await driver.feed.range(feed, '-', '+', 1))[0], last });
+  passed('XLEN, XINFO STREAM, XRANGE and XREVRANGE agree');
+  const whole = await readAll(driver, feeds, feed);
+  assert.deepEqual(whole.map((entry) => Number(entry.id.split('-')[1])), whole.map((_, index) => index + 1), `${feed} has a gap`);
+  assert.equal(whole.length, info.length);
+  assert.deepEqual(whole.at(-1), last);
+  passed('XREAD of every feed from 0 gives each entry once, in order');
+  assert.deepEqual(await driver.feed.read({ [feed]: last.id }, { block: 50 }), {});
+  // The reader has a connection of its own: this one goes on meanwhile.
+  const woken = driver.feed.readApart({ [feed]: last.id }, { block: 4000 });
+  await ask(['CANCEL', driver.team, 'f1'], { status: 'RELEASED' });
+  const [entry] = (await woken)[feed];
+  isEntry(entry, entry.id, { type: 'released', id: 'f1', by: 'cancel' });
+  passed('XREAD with BLOCK waits, and wakes with what happened');
+}
+
+// One feed from its first entry, in pages of 7 of all feeds.
+async function readAll(driver, feeds, wanted) {
+  const entries = [];
+  const places = Object.fromEntries(feeds.map((feed) => [feed, '0']));
+  for (;;) {
+    const page = Object.entries(await driver.feed.read(places, { count: 7 }));
+    if (page.length === 0) return entries;
+    for (const [feed, found] of page) {
+      places[feed] = found.at(-1).id;
+      if (feed === wanted) entries.push(...found);
+    }
+  }
+}
+
 async function balances(driver, ask, passed) {
   await ask(['POOL', 'GET', driver.sale], { total: 5, available: 0, held: 3, sold: 2 });
   await ask(['AUDIT', driver.sale], { status: 'OK' });
@@ -113,7 +162,7 @@ export async function run(driver) {
     }
     return got;
   };
-  for (const part of [sells, refusesAndRejects, pipelines, fillsAGroup, repeatsAfterAReconnect, balances]) {
+  for (const part of [sells, refusesAndRejects, pipelines, fillsAGroup, repeatsAfterAReconnect, readsTheFeed, balances]) {
     try {
       await part(driver, ask, passed);
     } catch (error) {
