@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::feed;
 use crate::process;
 use crate::programs;
 use crate::server::Server;
@@ -18,11 +19,13 @@ use crate::tree::Tree;
 
 const CLIENT_WITHIN: Duration = Duration::from_mins(1);
 const BENCHMARK_REQUESTS: u64 = 20_000;
+/// `cargo xtask feed` does the same with a million.
+const FEED_EVENTS: u64 = 20_000;
 
 /// Builds the server, runs every client in both protocols, and stops the server.
 pub fn run(tree: &Tree) -> Result<Tally> {
     programs::build(tree)?;
-    let server = Server::start(tree)?;
+    let server = Server::start(tree, "clients")?;
     let mut tally = Tally::default();
     for protocol in ["2", "3"] {
         for mut client in scripts(tree) {
@@ -32,7 +35,28 @@ pub fn run(tree: &Tree) -> Result<Tally> {
     }
     tally += check("redis-benchmark, unmodified, takes 20,000 units and the audit is OK", benchmark(&server));
     tally += check("the server ends within 5 s of SIGTERM", server.stop());
+    tally += consumer(tree)?;
+    tally += check("three readers see on the feed what the seller was answered", readers(tree));
     Ok(tally)
+}
+
+/// The storefront of docs/consumer, killed again and again, on a server that sells nothing else.
+fn consumer(tree: &Tree) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for protocol in ["2", "3"] {
+        let server = Server::start(tree, "consumer")?;
+        let mut script = Command::new(setup::python(tree));
+        script.arg(tree.client_scripts().join("consumer_crash.py"));
+        tally += run_client(script.args([server.host(), server.port(), protocol]));
+        server.stop()?;
+    }
+    Ok(tally)
+}
+
+fn readers(tree: &Tree) -> Result<()> {
+    let server = Server::start(tree, "feed")?;
+    feed::follow(tree, &server, FEED_EVENTS)?;
+    server.stop()
 }
 
 fn scripts(tree: &Tree) -> [Command; 4] {

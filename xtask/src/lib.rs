@@ -4,7 +4,9 @@
 //! Nothing here is part of the product: no other crate depends on it.
 
 pub mod clients;
+pub mod crash;
 pub mod docs;
+pub mod feed;
 pub mod fuzz;
 pub mod imports;
 pub mod layers;

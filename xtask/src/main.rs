@@ -1,4 +1,4 @@
-//! The command line of the project's chores: `cargo xtask test`, `docs`, `clients`, `fuzz`, `setup`.
+//! The command line of the project's chores: `cargo xtask test`, `docs`, `clients`, `feed`, `crash`, `fuzz`, `setup`.
 //!
 //! Each chore has a module of its own; this file only names them and turns the outcome into an exit code.
 //! Developers and `.ci/run` call it. No chore changes a committed file, except `docs` without `--check`.
@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{clients, docs, fuzz, setup, suite, tree::Tree};
+use xtask::{clients, crash, docs, feed, fuzz, setup, suite, tree::Tree};
 
 /// The project's chores.
 #[derive(Parser)]
@@ -28,6 +28,21 @@ enum Chore {
     },
     /// Runs the real Redis clients against a freshly built server.
     Clients,
+    /// Follows the feed through three real clients while a sale runs, and compares what they saw with the answers.
+    Feed {
+        /// How many events the sale makes.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u64,
+    },
+    /// Kills the server under load, by kill -9 and by the loss of power, and checks that nothing answered is lost.
+    Crash {
+        /// How often, each.
+        #[arg(long, default_value_t = 200)]
+        cycles: u64,
+        /// The seed that a failed run printed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Fuzzes one target for a while. Needs no nightly compiler.
     Fuzz {
         /// The target, one of those that `cargo xtask fuzz --list` prints.
@@ -68,6 +83,8 @@ fn run(tree: &Tree, chore: Chore) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Chore::Feed { events } => feed::run(tree, events)?,
+        Chore::Crash { cycles, seed } => crash::run(tree, cycles, seed)?,
         Chore::Fuzz { list: true, .. } => fuzz::list(tree)?,
         Chore::Fuzz { target, seconds, list: false } => fuzz::run(tree, &target, seconds)?,
         Chore::Setup => setup::prepare(tree)?,

@@ -1,6 +1,6 @@
 //! Starts the real `stampede` server on a free port and stops it as an operator would.
 //!
-//! `clients` calls it. A server that is dropped without `stop` is killed, so that no run leaves one behind.
+//! `clients` and `feed` call it. A server that is dropped without `stop` is killed, so that no run leaves one behind.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -27,14 +27,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server and waits for its ready line.
-    pub fn start(tree: &Tree) -> Result<Self> {
-        let folder = tree.workshop().join("server");
+    /// Starts the server on an empty directory and waits for its ready line. Each answer is durable before it leaves.
+    pub fn start(tree: &Tree, name: &str) -> Result<Self> {
+        let folder = tree.workshop().join("server").join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
+        }
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let log = folder.join("stderr.log");
         let mut command = Command::new(tree.built("stampede"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--durability", "memory"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--durability", "sync"])
+            .args(["--shards", "2", "--data", "data"])
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -133,7 +133,8 @@ const XTASK: Crate = Crate {
     uses: &[],
     layers: &[
         Layer { about: "the test command", modules: &["suite"] },
-        Layer { about: "one chore each", modules: &["clients", "docs", "fuzz"] },
+        Layer { about: "every real client", modules: &["clients"] },
+        Layer { about: "one chore each", modules: &["docs", "feed", "crash", "fuzz"] },
         Layer { about: "what chores share", modules: &["setup", "server", "programs", "layers"] },
         Layer { about: "runs programs, reads sources", modules: &["process", "imports"] },
         Layer { about: "counts", modules: &["tally"] },
