@@ -113,7 +113,7 @@ fn library() -> &'static Path {
         let mut compiler = Command::new("cc");
         compiler
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(&library)
+            .arg(&made)
             .arg(source);
         let status = compiler.status().expect("cc, which Rust needs for linking, is there");
         assert!(status.success(), "the shim does not compile");
