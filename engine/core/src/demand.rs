@@ -1,16 +1,20 @@
 //! How many wanted an offer, what they were answered, and when.
 //!
-//! Demand lives beside the state: no rule reads it, no event carries it, no digest covers it. It costs a few counters
-//! per intent, whatever the answer.
+//! Demand lives beside the state: no rule reads it and no digest covers it. It costs a few counters per intent, whatever
+//! the answer. What moved is told in a checkpoint a second later (see `checkpoint`), so that a crash costs that second
+//! and no more.
 
+mod checkpoint;
 mod sketch;
 
+pub(crate) use checkpoint::Checkpoint;
+
 use crate::answer::{DemandAnswer, DemandLine, LIST_MAX};
-use crate::event::{DemandSecond, OfferIndex};
+use crate::event::{DemandSecond, OfferIndex, TallyMoved};
 use crate::money::Units;
 use crate::refusal::Refusal;
 use crate::status::Status;
-use crate::time::UnixMs;
+use crate::time::{Millis, UnixMs};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -18,6 +22,8 @@ use sketch::Sketch;
 
 /// Seconds that the timeline keeps: ten minutes around the spike.
 const TIMELINE_SECONDS_MAX: usize = 600;
+/// How long after the first intent since the last checkpoint the next one comes.
+const CHECKPOINT_AFTER: Millis = Millis::new(1_000);
 
 /// What an intent was answered, as demand sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct DemandBoard {
     offers: Vec<Option<Box<Demand>>>,
+    /// Offers whose demand moved since their last checkpoint, each once, with the time of the next one, earliest first.
+    moved: VecDeque<(UnixMs, OfferIndex)>,
 }
 
 #[derive(Debug, Default)]
@@ -51,24 +59,40 @@ struct Demand {
     units_wanted: u64,
     sold_out_at: Option<UnixMs>,
     timeline: VecDeque<DemandSecond>,
+    /// The last second that a checkpoint told.
+    told: Option<UnixMs>,
+    /// Whether it stands in the board's list of what moved.
+    has_moved: bool,
 }
 
 /// Intents with one answer.
 #[derive(Debug)]
 struct Tally {
+    /// The number of the answer.
+    answer: u16,
     name: &'static str,
     intents: u64,
     buyers: Sketch,
+    has_moved: bool,
 }
 
 impl DemandBoard {
     /// Counts one intent.
     pub(crate) fn note(&mut self, offer: OfferIndex, seen: Seen) {
+        let demand = self.demand(offer);
+        demand.note(seen);
+        if !demand.has_moved {
+            demand.has_moved = true;
+            self.moved.push_back((seen.now.after(CHECKPOINT_AFTER), offer));
+        }
+    }
+
+    fn demand(&mut self, offer: OfferIndex) -> &mut Demand {
         let at = offer.0 as usize;
         if at >= self.offers.len() {
             self.offers.resize_with(at + 1, || None);
         }
-        self.offers[at].get_or_insert_default().note(seen);
+        self.offers[at].get_or_insert_default()
     }
 
     /// The demand for an offer that opened at `opens`.
@@ -94,9 +118,10 @@ impl DemandBoard {
 
 impl Demand {
     fn note(&mut self, seen: Seen) {
-        let tally = self.tally(seen.outcome.name());
+        let tally = self.tally(seen.outcome.number(), || seen.outcome.name());
         tally.intents += 1;
         tally.buyers.add(seen.buyer_hash);
+        tally.has_moved = true;
         if seen.outcome != Outcome::Replayed {
             self.units_wanted += u64::from(seen.qty);
         }
@@ -111,10 +136,10 @@ impl Demand {
     }
 
     /// There are a handful of answers per offer, so the list is searched from its front.
-    fn tally(&mut self, name: &'static str) -> &mut Tally {
-        let at = self.tallies.iter().position(|tally| core::ptr::eq(tally.name, name) || tally.name == name);
-        let at = at.unwrap_or_else(|| {
-            self.tallies.push(Tally { name, intents: 0, buyers: Sketch::default() });
+    fn tally(&mut self, answer: u16, name: impl FnOnce() -> &'static str) -> &mut Tally {
+        let at = self.tallies.iter().position(|tally| tally.answer == answer).unwrap_or_else(|| {
+            let (name, buyers) = (name(), Sketch::default());
+            self.tallies.push(Tally { answer, name, intents: 0, buyers, has_moved: false });
             self.tallies.len() - 1
         });
         &mut self.tallies[at]
@@ -123,12 +148,16 @@ impl Demand {
     fn second(&mut self, now: UnixMs) -> &mut DemandSecond {
         let at = UnixMs::new(now.get() / 1_000 * 1_000);
         if self.timeline.back().is_none_or(|last| last.at < at) {
-            if self.timeline.len() == TIMELINE_SECONDS_MAX {
-                self.timeline.pop_front();
-            }
-            self.timeline.push_back(DemandSecond { at, accepted: 0, refused: 0 });
+            self.push_second(DemandSecond { at, accepted: 0, refused: 0 });
         }
         self.timeline.back_mut().expect("a second was just made sure of")
+    }
+
+    fn push_second(&mut self, second: DemandSecond) {
+        if self.timeline.len() == TIMELINE_SECONDS_MAX {
+            self.timeline.pop_front();
+        }
+        self.timeline.push_back(second);
     }
 }
 
@@ -138,6 +167,14 @@ impl Outcome {
             Outcome::Accepted(status) => status.name(),
             Outcome::Replayed => "REPLAYED",
             Outcome::Refused(refusal) => refusal.name(),
+        }
+    }
+
+    fn number(self) -> u16 {
+        match self {
+            Outcome::Accepted(status) => u16::from(status.number()),
+            Outcome::Replayed => TallyMoved::REPLAYED,
+            Outcome::Refused(refusal) => refusal.number(),
         }
     }
 }

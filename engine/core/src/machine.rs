@@ -4,6 +4,7 @@
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
 mod archive;
+mod demand;
 mod kept;
 mod lists;
 mod look;
@@ -270,6 +271,10 @@ impl Machine {
     /// replayed machine serves requests, sweep it until it answers [`Swept::Done`].
     pub fn replay(&mut self, stamp: Stamp, event: &Event<'_>) {
         self.state.apply(stamp, event);
+        if let Event::Demand(moved) = event {
+            assert!(moved.offer.0 < self.state.offers.len(), "I7: demand is told of an unknown offer");
+            self.demand.restore(moved);
+        }
     }
 
     /// The last event; seq 0 before the first.

@@ -110,6 +110,7 @@ fn perform(driver: &mut Driver, line: &Line) -> Seen {
         Step::Advance(to) => {
             driver.advance_to(*to);
             driver.sweep_all(SLICE);
+            driver.checkpoint();
             Seen::word("DONE")
         }
         Step::AdvanceUnswept(to) => {

@@ -63,6 +63,13 @@ impl Driver {
         panic!("the sweep never ends: every slice must settle something");
     }
 
+    /// Records what is due of the demand.
+    pub(crate) fn checkpoint(&mut self) {
+        while self.machine.demand_due().is_some_and(|due| due <= self.now) {
+            self.machine.checkpoint_demand(self.now, &mut self.journal);
+        }
+    }
+
     /// Starts again from the journal alone, as a new life of the writer; swept before it serves, as it must be.
     pub(crate) fn restart(&mut self) {
         self.settings.epoch += 1;

@@ -254,7 +254,7 @@ impl Entry {
     }
 
     /// Every kind, for the check that each was reached.
-    pub(crate) const KINDS: [&'static str; 20] = [
+    pub(crate) const KINDS: [&'static str; 21] = [
         "OfferPut",
         "OfferChanged",
         "OfferPaused",
@@ -275,6 +275,7 @@ impl Entry {
         "GroupFormed",
         "GroupFailed",
         "OfferRemoved",
+        "Demand",
     ];
 
     /// The reservation that the event speaks of, if it exists already.

@@ -1,19 +1,19 @@
 //! The twin's demand: how many asked for an offer and what they were answered, counted from the answers themselves.
 //!
-//! Demand lies beside the machine and dies with it, so a restart begins anew. Distinct buyers are estimates there and
-//! are not compared.
+//! A restart goes back to the last checkpoint of each offer. Distinct buyers are estimates there and are not compared.
 
 use crate::names::Name;
 use crate::seen::Seen;
 use std::collections::BTreeMap;
 
-/// What was asked for since the last restart.
+/// What was asked for, now and at the last checkpoints.
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
     offers: BTreeMap<Name, OfferDemand>,
+    kept: BTreeMap<Name, OfferDemand>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct OfferDemand {
     intents: BTreeMap<String, u64>,
     wanted: u64,
@@ -44,6 +44,18 @@ impl Demand {
         if outcome == "SOLD_OUT" {
             demand.sold_out_at = demand.sold_out_at.or(Some(now));
         }
+    }
+
+    /// A checkpoint of an offer was recorded.
+    pub(crate) fn keep(&mut self, offer: Name) {
+        let now = self.offers.get(offer).expect("a checkpoint follows an intent");
+        let before = self.kept.insert(offer, now.clone());
+        assert!(before.as_ref() != Some(now), "a checkpoint of {offer} tells nothing new");
+    }
+
+    /// What was not kept is lost.
+    pub(crate) fn restart(&mut self) {
+        self.offers = self.kept.clone();
     }
 
     /// What DEMAND must answer for an offer that opened at `opens`.

@@ -147,6 +147,10 @@ fn buy_again(twin: &Twin, sent: &Sent, offer: Name, dice: Dice) -> Buy<Name> {
 
 /// To an instant at which something happens, or one millisecond beside it, or a small step.
 fn later(twin: &Twin, dice: Dice) -> u64 {
+    // Past the time of every hold, and of a checkpoint of the demand.
+    if one_in(32, dice[3]) {
+        return twin.now + 1_000;
+    }
     let ahead: Vec<u64> = twin.instants().into_iter().filter(|at| *at > twin.now).take(5).collect();
     if ahead.is_empty() || one_in(2, dice[0]) {
         return twin.now + u64::from(dice[1] % 12);

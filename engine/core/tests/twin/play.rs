@@ -6,6 +6,7 @@
 use crate::demand::Demand;
 use crate::driver::Driver;
 use crate::history::{Dice, History, Verb, definition};
+use crate::journal::Entry;
 use crate::moves::{BUYERS, Move, OFFERS, POOLS, Sent, resolve};
 use crate::names::Name;
 use crate::seen::{Seen, seen};
@@ -133,7 +134,7 @@ impl Played {
             Move::Restart => {
                 self.note("restart");
                 self.drivers().for_each(Driver::restart);
-                self.demand = Demand::default();
+                self.demand.restart();
             }
         }
     }
@@ -142,6 +143,21 @@ impl Played {
         self.note(&format!("advance {}", now - START));
         self.twin.settle(now);
         self.drivers().for_each(|driver| driver.advance_to(UnixMs::new(now)));
+        self.checkpoint();
+    }
+
+    /// What was loaded is told already, and the next checkpoint of a copy comes at another time: so none has any.
+    fn checkpoint(&mut self) {
+        if self.copy.is_some() {
+            return;
+        }
+        let heard = self.driver.journal().entries().len();
+        self.driver.checkpoint();
+        for (_, entry) in &self.driver.journal().entries()[heard..] {
+            if let Entry::Demand { offer } = entry {
+                self.demand.keep(self.twin.offers[offer.0 as usize].id);
+            }
+        }
     }
 
     fn drivers(&mut self) -> impl Iterator<Item = &mut Driver> {
