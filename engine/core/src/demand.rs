@@ -7,8 +7,6 @@
 mod checkpoint;
 mod sketch;
 
-pub(crate) use checkpoint::Checkpoint;
-
 use crate::answer::{DemandAnswer, DemandLine, LIST_MAX};
 use crate::event::{DemandSecond, OfferIndex, TallyMoved};
 use crate::money::Units;
@@ -172,7 +170,7 @@ impl Outcome {
 
     fn number(self) -> u16 {
         match self {
-            Outcome::Accepted(status) => u16::from(status.number()),
+            Outcome::Accepted(status) => status.number(),
             Outcome::Replayed => TallyMoved::REPLAYED,
             Outcome::Refused(refusal) => refusal.number(),
         }

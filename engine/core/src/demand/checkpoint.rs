@@ -5,7 +5,7 @@
 //! estimate of distinct buyers lags behind. Called by `machine`, and by snapshots, which tell the whole board in the same
 //! form.
 
-use super::sketch::{self, Sketch};
+use super::sketch;
 use super::{CHECKPOINT_AFTER, Demand, DemandBoard};
 use crate::event::{DemandMoved, DemandSecond, OfferIndex, TallyMoved};
 use crate::time::UnixMs;

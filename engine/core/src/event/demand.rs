@@ -54,7 +54,7 @@ impl TallyMoved<'_> {
         if self.answer == Self::REPLAYED {
             return Some("REPLAYED");
         }
-        let status = Status::ALL.into_iter().find(|status| u16::from(status.number()) == self.answer);
+        let status = Status::ALL.into_iter().find(|status| status.number() == self.answer);
         let refusal = Refusal::ALL.into_iter().find(|refusal| refusal.number() == self.answer);
         status.map(Status::name).or(refusal.map(Refusal::name))
     }
