@@ -16,7 +16,7 @@ use crate::inbox::Shut;
 use crate::journal::file::FileJournal;
 use crate::journal::{Journal, MemoryJournal};
 use crate::keeping::Keeping;
-use crate::opening;
+use crate::opening::{self, Pace};
 use crate::outbox::Outbox;
 use crate::run::Run;
 use crate::shard::{Door, Queues, Shard};
@@ -149,7 +149,7 @@ impl Engine {
             return Engine::assemble(config, epoch, &source, parts.collect(), None);
         }
         let disk: Arc<dyn Disk> = Arc::new(FileDisk);
-        let opened = opening::open(&config, &source, disk, random_key(), progress)?;
+        let opened = opening::open(&config, &source, disk, random_key(), Pace::SideBySide, progress)?;
         let mut parts = Vec::with_capacity(opened.shards.len());
         let mut keeping = Keeping::new(opened.directory, &config);
         for shard in opened.shards {

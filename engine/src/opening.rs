@@ -35,12 +35,22 @@ pub(crate) struct OpenedShard {
     pub(crate) not_before: UnixMs,
 }
 
-/// Opens the configuration's directory. Shards are recovered side by side.
+/// How the shards of a directory are recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// All at once, each on a thread.
+    SideBySide,
+    /// One after the other on the caller's thread, so that calls to the disk come in the same order each time.
+    OneByOne,
+}
+
+/// Opens the configuration's directory.
 pub(crate) fn open<S: TimeSource + Clone + 'static>(
     config: &EngineConfig,
     source: &S,
     disk: Arc<dyn Disk>,
     hash_key: u64,
+    pace: Pace,
     progress: &dyn RecoveryProgress,
 ) -> Result<Opened, StartError> {
     let founding = Founding { shards: config.shards, shards_default: shards_default(), hash_key };
@@ -51,7 +61,7 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
     let settings = Settings { epoch: wall, hash_key: directory.hash_key() };
     let stores: Vec<ShardStore> =
         ShardIndex::all(directory.shards()).map(|shard| directory.shard(shard)).collect();
-    let found = recover_all(&stores, settings, progress)?;
+    let found = recover_all(&stores, settings, pace, progress)?;
     let epoch = found.iter().map(|found| found.chain.epoch + 1).max().unwrap_or(0).max(wall);
     let took_ms = source.boot().saturating_sub(began).as_millis() as u64;
     let mut shards = Vec::with_capacity(stores.len());
@@ -64,10 +74,11 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
 fn recover_all(
     stores: &[ShardStore],
     settings: Settings,
+    pace: Pace,
     progress: &dyn RecoveryProgress,
 ) -> Result<Vec<Found>, StoreError> {
-    if let [one] = stores {
-        return Ok(vec![recover(one, settings, progress)?]);
+    if pace == Pace::OneByOne || stores.len() == 1 {
+        return stores.iter().map(|store| recover(store, settings, progress)).collect();
     }
     thread::scope(|scope| {
         let begin = |store| scope.spawn(move || recover(store, settings, progress));

@@ -12,7 +12,7 @@ use crate::feed::Feed;
 use crate::journal::file::FileJournal;
 use crate::journal::log::Log;
 use crate::journal::writer::{Step, Writer};
-use crate::opening::{self, Opened};
+use crate::opening::{self, Opened, Pace};
 use crate::outbox::Outbox;
 use crate::panics::panic_message;
 use crate::run::Run;
@@ -70,7 +70,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
     ) -> Result<Self, StartError> {
         config.check()?;
         let Opened { directory, shards, .. } =
-            opening::open(config, source, Arc::clone(disk), hash_key, &Unwatched)?;
+            opening::open(config, source, Arc::clone(disk), hash_key, Pace::OneByOne, &Unwatched)?;
         let count = shards.len() as u16;
         let step = |opened: opening::OpenedShard| {
             let index = opened.recovered.shard;

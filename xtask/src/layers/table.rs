@@ -4,7 +4,7 @@
 
 use super::{Crate, Layer, Pair, Use};
 
-pub(super) const CRATES: &[Crate] = &[LOADGEN, GATEWAY, ENGINE, CORE, COMPARE, MICRO, XTASK];
+pub(super) const CRATES: &[Crate] = &[LOADGEN, GATEWAY, SIMULATOR, ENGINE, CORE, COMPARE, MICRO, XTASK];
 
 /// Each one is an exception, and says why it is worth it.
 pub(super) const PAIRS: &[Pair] = &[
@@ -54,6 +54,24 @@ const GATEWAY: Crate = Crate {
             about: "frames, files, the operators' page, words for errors",
             modules: &["resp", "text_file", "ops", "field_error", "error_code"],
         },
+    ],
+};
+
+const SIMULATOR: Crate = Crate {
+    package: "stampede-simulator",
+    folder: "engine/simulator",
+    uses: &[Use { package: "stampede-engine", only_from: &[] }],
+    layers: &[
+        Layer { about: "many runs, side by side", modules: &["seeds"] },
+        Layer { about: "one run: lives of a process, and what harms it", modules: &["world"] },
+        Layer { about: "what must hold; what is sent", modules: &["auditor", "workload"] },
+        Layer { about: "what was asked for", modules: &["asked"] },
+        Layer { about: "a storefront's books, from the feed alone", modules: &["ledger"] },
+        Layer {
+            about: "the disk, the clock, the journal's bytes read anew; counts",
+            modules: &["disk", "clock", "segment", "tally"],
+        },
+        Layer { about: "randomness, texts, kinds of fault, lines", modules: &["dice", "names", "fault", "story"] },
     ],
 };
 

@@ -1,0 +1,120 @@
+//! What a run looks at between its deeds: the feeds, the faults that struck, shards that went down, snapshots.
+
+use super::{World, harm};
+use crate::auditor::Checked;
+use crate::disk::CallFault;
+use crate::fault::Fault;
+use crate::tally::Kind;
+use stampede_engine::FeedError;
+use stampede_engine::core::Seq;
+use stampede_engine::stepped::Turned;
+
+impl World {
+    /// Hears what is new on a feed.
+    pub(super) fn follow(&mut self, shard: usize) -> Checked {
+        let feed = self.feed(shard);
+        let World { auditor, tally, disk, .. } = self;
+        if !disk.is_on() {
+            return Ok(());
+        }
+        match auditor.follow(shard, &feed, tally) {
+            Err(words) if self.note_hits().contains(&CallFault::ReadError) => {
+                self.story.tell(|| format!("a reader of feed {shard} is told: {words}"));
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    /// Counts the faults that struck, and what must follow.
+    pub(super) fn note_hits(&mut self) -> Vec<CallFault> {
+        let hits = self.disk.take_hits();
+        for hit in &hits {
+            self.tally.fault(hit.what.fault());
+            self.story.tell(|| format!("{:?} at {}", hit.what, hit.path.display()));
+            self.life.was_struck = true;
+            self.life.was_full |= hit.what == CallFault::NoSpace;
+            let fails = matches!(
+                hit.what,
+                CallFault::WriteError | CallFault::ShortWrite | CallFault::NoSpace | CallFault::SyncError
+            );
+            if fails && let Some(shard) = harm::journal_of(&hit.path) {
+                self.shards[shard].must_fall = true;
+            }
+        }
+        hits.into_iter().map(|hit| hit.what).collect()
+    }
+
+    /// A shard goes down for a reason and stays down.
+    pub(super) fn check_down(&mut self, shard: usize, turned: Turned) -> Checked {
+        let is_down = turned == Turned::Down;
+        let state = &mut self.shards[shard];
+        if state.is_down && !is_down {
+            return Err(format!("shard {shard} was down and is back without a start"));
+        }
+        if state.must_fall && !is_down {
+            return Err(format!("shard {shard} goes on after a write or sync of its journal failed"));
+        }
+        let is_new = is_down && !state.is_down;
+        state.is_down |= is_down;
+        if is_new && !self.life.was_struck && self.disk.is_on() {
+            return Err(format!("shard {shard} went down, and nothing had failed"));
+        }
+        if is_new {
+            self.tally.count(Kind::Deed, "shard went down");
+        }
+        Ok(())
+    }
+
+    pub(super) fn collect_sins(&self) -> Checked {
+        let sins = self.disk.take_sins();
+        if sins.is_empty() { Ok(()) } else { Err(sins.join("; ")) }
+    }
+
+    pub(super) fn snapshot(&mut self, shard: usize) -> Checked {
+        let crashes = self.dice.one_in(3);
+        if crashes {
+            self.disk.arm(CallFault::PowerOff, self.dice.below(5) as u32);
+        }
+        let index = self.shards[shard].index;
+        let made = self.engine_mut().snapshot(index);
+        self.story.tell(|| format!("a snapshot of shard {shard}: {made:?}"));
+        let hits = self.note_hits();
+        if hits.contains(&CallFault::PowerOff) {
+            self.tally.fault(Fault::CrashInSnapshot);
+        } else if crashes {
+            self.disk.disarm();
+        }
+        match made {
+            Ok(_) => {
+                self.tally.count(Kind::Deed, "snapshot made");
+                Ok(())
+            }
+            Err(_) if !hits.is_empty() || !self.profile.is_durable() => Ok(()),
+            Err(_) if self.shards[shard].is_down || !self.disk.is_on() => Ok(()),
+            Err(error) => {
+                Err(format!("a snapshot of shard {shard} was not made, and nothing had failed: {error}"))
+            }
+        }
+    }
+
+    pub(super) fn read_again(&mut self, shard: usize) -> Checked {
+        if !self.disk.is_on() {
+            return Ok(());
+        }
+        self.follow(shard)?;
+        let feed = self.feed(shard);
+        let last = self.auditor.last_shown(shard);
+        let from = (last.0 > 0 && self.dice.coin()).then(|| Seq(self.dice.between(1, last.0)));
+        let read = self.auditor.read_again(shard, &feed, from, &mut self.tally);
+        self.tally.count(Kind::Deed, "feed read again");
+        let struck = !self.note_hits().is_empty();
+        match read {
+            Ok(()) => Ok(()),
+            Err((_, Some(FeedError::Gone { first }))) if from.is_some_and(|from| from < first.seq) => Ok(()),
+            Err((_, Some(_))) if struck || !self.disk.is_on() => Ok(()),
+            Err((words, _)) if self.explains_feed(&words) => Ok(()),
+            Err((words, _)) => Err(words),
+        }
+    }
+}
