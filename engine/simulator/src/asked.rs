@@ -61,6 +61,7 @@ impl Asked {
             Request::OfferPause { offer } => self.did(Deed::Pause, offer, ""),
             Request::OfferResume { offer } => self.did(Deed::Resume, offer, ""),
             Request::OfferClose { offer } => self.did(Deed::Close, offer, ""),
+            Request::OfferRemove { offer } => self.did(Deed::Remove, offer, ""),
             _ => {}
         }
     }

@@ -169,6 +169,9 @@ impl Book {
     fn take_in(&mut self, entry: &Entry<'_>) -> Checked {
         self.ledger.hear(entry)?;
         self.shadow.replay(entry.stamp, &entry.event);
+        if let (Event::OfferRemoved { .. }, Some(offer)) = (&entry.event, entry.names.offer) {
+            self.drop_acks_of(offer.as_str());
+        }
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct OfferPage {
     pub(crate) put: Seq,
     pub(crate) is_paused: bool,
     pub(crate) is_closed: bool,
+    /// Its reservations are archived, and answers know nothing of them any more.
+    pub(crate) is_removed: bool,
     pub(crate) rows: BTreeMap<Name, Row>,
     /// In the order of acceptance.
     pub(crate) ids: Vec<Name>,
@@ -131,12 +133,6 @@ impl Ledger {
                 let page = OfferPage::new((*definition).clone(), entry.stamp.id.seq);
                 let before = self.offers.insert(interned(*offer), page);
                 if before.is_none() { Ok(()) } else { Err("one offer is put twice as new".into()) }
-            }
-            Event::OfferRemoved { .. } => {
-                let id = entry.names.offer.ok_or("the entry names no offer")?;
-                let gone = self.offers.remove(id.as_str()).ok_or("an offer that is not there is removed")?;
-                let live = gone.rows.values().any(|row| matches!(row.status, Status::Held | Status::Paid));
-                if live { Err("an offer with live reservations is removed".into()) } else { Ok(()) }
             }
             _ => {
                 let id = entry.names.offer.ok_or("the entry names no offer")?;

@@ -33,7 +33,7 @@ pub(crate) struct Campaign {
     shard: usize,
     pools: [Name; 2],
     /// Offers that are put again and again, under the same few names.
-    offers: [Name; 5],
+    offers: [Name; 9],
     /// An offer whose name another campaign's pools do not fit.
     tag: &'static str,
 }
@@ -49,7 +49,7 @@ impl Workload {
     pub(crate) fn new(mut dice: Dice, shard_of: impl Fn(&str) -> usize) -> Self {
         let campaign = |tag: &'static str| {
             let id = |rest: &str| name(&format!("{{{tag}}}{rest}"));
-            let offers = ["1", "2", "3", "4", "5"].map(id);
+            let offers = ["1", "2", "3", "4", "5", "6", "7", "8", "9"].map(id);
             Campaign { shard: shard_of(offers[0]), pools: [id("p"), id("q")], offers, tag }
         };
         let campaigns: Vec<Campaign> = CAMPAIGNS.into_iter().map(campaign).collect();

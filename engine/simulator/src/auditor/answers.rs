@@ -66,7 +66,12 @@ impl Auditor {
             book.check(request, answer, saw)
                 .map_err(|words| format!("{request:?} was answered {answer:?}: {words}"))?;
         }
-        if let Some(said) = said(request, answer) {
+        // An answer may arrive after the removal of its offer.
+        let is_gone =
+            request.key().and_then(|key| book.ledger.offer(key)).is_some_and(|page| page.is_removed);
+        if let Some(said) = said(request, answer)
+            && (!is_gone || matches!(request, Request::OfferRemove { .. }))
+        {
             book.keep(Ack { request: request.clone(), said, upto: saw.at_most });
         }
         Ok(())
@@ -84,6 +89,11 @@ impl Book {
             self.acks.drain(..ACKS_MAX / 4);
         }
         self.acks.push(ack);
+    }
+
+    /// Drops the answers about an offer that is gone.
+    pub(super) fn drop_acks_of(&mut self, offer: &str) {
+        self.acks.retain(|ack| ack.request.key().is_none_or(|key| *key != offer));
     }
 
     /// Drops the answers that saw more than is there.
@@ -162,6 +172,7 @@ impl Book {
             Request::OfferExtend { offer, op, .. } => {
                 self.ledger.offer(offer).is_none_or(|page| page.extensions.contains(op))
             }
+            Request::OfferRemove { offer } => self.ledger.offer(offer).is_some_and(|page| page.is_removed),
             Request::OfferClose { offer } => self.ledger.offer(offer).is_none_or(|page| page.is_closed),
             _ => true,
         };
@@ -205,7 +216,10 @@ fn said(request: &Request<Name>, answer: &Answer<Name>) -> Option<Said> {
             let has_effect = !answer.owe.is_zero() && !answer.replayed;
             has_effect.then_some(Said::Returned { owe: answer.owe })
         }
-        (Request::PoolAdd { .. } | Request::OfferExtend { .. }, Answer::Done) => Some(Said::DoneOnce),
+        (
+            Request::PoolAdd { .. } | Request::OfferExtend { .. } | Request::OfferRemove { .. },
+            Answer::Done,
+        ) => Some(Said::DoneOnce),
         _ => None,
     }
 }
@@ -249,6 +263,9 @@ fn misuse_name(misuse: &Misuse) -> &'static str {
         Misuse::Offer(_) => "misuse: offer",
         Misuse::OfferFrozen { .. } => "misuse: offer frozen",
         Misuse::OfferClosed => "misuse: offer closed",
+        Misuse::OfferNotClosed => "misuse: offer not closed",
+        Misuse::OfferUnsettled { .. } => "misuse: offer unsettled",
+        Misuse::OfferRemoved => "misuse: offer removed",
         Misuse::Full { .. } => "misuse: full",
         Misuse::Busy => "misuse: busy",
         Misuse::DiskFull { .. } => "misuse: disk full",

@@ -13,6 +13,7 @@ impl OfferPage {
             put,
             is_paused: false,
             is_closed: false,
+            is_removed: false,
             rows: BTreeMap::new(),
             ids: Vec::new(),
             groups: BTreeMap::new(),
@@ -32,6 +33,7 @@ impl OfferPage {
             Event::OfferPaused { .. } => self.is_paused = true,
             Event::OfferResumed { .. } => self.is_paused = false,
             Event::OfferClosed { by, .. } => return self.close(*by, at),
+            Event::OfferRemoved { .. } => return self.remove(),
             Event::OfferExtended { by, op, .. } => {
                 if !self.extensions.insert(interned(*op)) {
                     return Err("one operation extends twice".into());
@@ -67,6 +69,15 @@ impl OfferPage {
             }
             _ => Ok(()),
         }
+    }
+
+    fn remove(&mut self) -> Heard {
+        let is_settled = self.rows.values().all(|row| !is_live(row.status));
+        if self.is_removed || !self.is_closed || !is_settled {
+            return Err("an offer is removed that is not closed and settled".into());
+        }
+        self.is_removed = true;
+        Ok(())
     }
 
     fn accept(&mut self, accepted: &Accepted<'_>, entry: &Entry<'_>) -> Heard {

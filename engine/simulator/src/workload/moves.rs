@@ -26,6 +26,7 @@ enum Verb {
     Pause,
     Resume,
     Close,
+    Remove,
     AddUnits,
     ChangeOffer,
     NewOffer,
@@ -33,7 +34,7 @@ enum Verb {
     Look,
 }
 
-const VERBS: [(u32, Verb); 15] = [
+const VERBS: [(u32, Verb); 16] = [
     (130, Verb::Buy),
     (16, Verb::BuyAgain),
     (110, Verb::Pay),
@@ -44,6 +45,7 @@ const VERBS: [(u32, Verb); 15] = [
     (3, Verb::Pause),
     (9, Verb::Resume),
     (2, Verb::Close),
+    (4, Verb::Remove),
     (10, Verb::AddUnits),
     (9, Verb::ChangeOffer),
     (7, Verb::NewOffer),
@@ -74,6 +76,7 @@ pub(super) fn draw(
         Verb::Pause => Request::OfferPause { offer },
         Verb::Resume => Request::OfferResume { offer: paused_or(campaign, view, offer) },
         Verb::Close => Request::OfferClose { offer },
+        Verb::Remove => Request::OfferRemove { offer: closed_or(campaign, view, offer) },
         Verb::AddUnits => Request::PoolAdd {
             pool: some_pool(dice, campaign),
             units: dice.pick(&[2, 5, 3, 9, -1, -2, 0, -40]),
@@ -90,7 +93,8 @@ fn some_offer(dice: &mut Dice, campaign: &Campaign, view: &View<'_>) -> Name {
     if dice.one_in(60) {
         return name(&format!("{{{}}}ghost", campaign.tag));
     }
-    let there: Vec<Name> = campaign.offers.into_iter().filter(|id| view.ledger.offer(id).is_some()).collect();
+    let is_there = |id: &Name| view.ledger.offer(id).is_some_and(|page| !page.is_removed);
+    let there: Vec<Name> = campaign.offers.into_iter().filter(is_there).collect();
     if there.is_empty() { campaign.offers[0] } else { dice.pick(&there) }
 }
 
@@ -248,6 +252,12 @@ fn look(dice: &mut Dice, campaign: &Campaign, offer: Name, page: Option<&OfferPa
         7 => Request::Audit { offer: Some(offer) },
         _ => Request::OfferList { cursor: 0, count: 10 },
     }
+}
+
+/// A closed offer that is still there, if there is one.
+fn closed_or(campaign: &Campaign, view: &View<'_>, offer: Name) -> Name {
+    let is_closed = |id: &Name| view.ledger.offer(id).is_some_and(|page| page.is_closed && !page.is_removed);
+    campaign.offers.into_iter().find(is_closed).unwrap_or(offer)
 }
 
 /// A paused offer, if there is one: few would be resumed by chance.

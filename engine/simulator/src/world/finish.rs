@@ -78,7 +78,8 @@ impl World {
 
     /// What the engine lists is what the feed told.
     fn check_lists(&mut self, shard: usize) -> Checked {
-        let offers: Vec<Name> = self.auditor.ledger(shard).offers().map(|(id, _)| id).collect();
+        let there = self.auditor.ledger(shard).offers().filter(|(_, page)| !page.is_removed);
+        let offers: Vec<Name> = there.map(|(id, _)| id).collect();
         for offer in offers {
             let mut cursor = 0;
             let mut listed = 0;
