@@ -1,7 +1,7 @@
 //! The whole state as pieces of bytes, and back.
 //!
 //! A snapshot holds the truth (what the digest covers), the names of past epochs, the order of running settlements and
-//! the demand; it holds texts and positions in the order of events, never where a table keeps a row. So a later layout of
+//! the counters of demand; it holds texts and positions in the order of events, never where a table keeps a row. So a later layout of
 //! the tables reads the same bytes. What is derived (indexes, agendas, hold queues' heads, the orders of groups, what a
 //! buyer has in the campaign) is built anew when a snapshot is loaded, each table once and at its final size.
 //!

@@ -2,7 +2,6 @@
 
 use super::{Machine, Settings};
 use crate::codec::CodecError;
-use crate::demand::DemandBoard;
 use crate::snapshot;
 use alloc::vec::Vec;
 
@@ -12,7 +11,7 @@ impl Machine {
     ///
     /// Cost: proportional to the state; allocates one piece.
     pub fn save<E>(&self, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        snapshot::save(&self.state, put)
+        snapshot::save(&self.state, &self.demand, put)
     }
 
     /// Reads a machine from its pieces; `next_piece` fills an empty buffer with the next one, or answers that there is
@@ -24,7 +23,7 @@ impl Machine {
         settings: Settings,
         next_piece: impl FnMut(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<Machine, E> {
-        let state = snapshot::load(settings.hash_key, next_piece)?;
-        Ok(Machine { state, demand: DemandBoard::default(), epoch: settings.epoch })
+        let (state, demand) = snapshot::load(settings.hash_key, next_piece)?;
+        Ok(Machine { state, demand, epoch: settings.epoch })
     }
 }

@@ -240,9 +240,10 @@ impl Machine {
         self.settle_some(offer, group, now, record);
     }
 
+    /// An entry from before the close was moved is passed over: what falls due between the two comes first.
     fn sweep_close(&mut self, due: Due, now: UnixMs, record: &mut impl Record) {
         let state = self.state.offer(due.offer);
-        if !state.is_closed && state.is_over(now) {
+        if !state.is_closed && state.definition.closes == Some(due.at) {
             let event = Event::OfferClosed { offer: due.offer, by: CloseCause::Deadline };
             self.emit(&event, now, record);
         }

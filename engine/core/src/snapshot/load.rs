@@ -9,7 +9,8 @@ mod offers;
 mod reservations;
 
 use super::{VERSION, tag};
-use crate::codec::{CodecError, Reader};
+use crate::codec::{CodecError, DemandRead, Reader};
+use crate::demand::DemandBoard;
 use crate::event::{EventId, OfferIndex, Seq};
 use crate::state::{Due, DueKind, Pool, State};
 use crate::status::GroupState;
@@ -19,6 +20,7 @@ use offers::Announced;
 /// A state that is being read.
 struct Loading {
     state: State,
+    demand: DemandBoard,
     /// Whether HEAD was read; what it announced.
     head: Option<Head>,
     /// What each offer announced, in order of position.
@@ -40,9 +42,10 @@ struct Head {
 pub(crate) fn load<E: From<CodecError>>(
     hash_key: u64,
     mut next_piece: impl FnMut(&mut Vec<u8>) -> Result<bool, E>,
-) -> Result<State, E> {
+) -> Result<(State, DemandBoard), E> {
     let mut loading = Loading {
         state: State::new(hash_key),
+        demand: DemandBoard::default(),
         head: None,
         offers: Vec::new(),
         settling: Vec::new(),
@@ -60,7 +63,7 @@ pub(crate) fn load<E: From<CodecError>>(
 }
 
 impl Loading {
-    fn piece(&mut self, read: &mut Reader<'_>) -> Result<(), CodecError> {
+    fn piece<'a>(&mut self, read: &mut Reader<'a>) -> Result<(), CodecError> {
         if self.is_ended {
             return Err(read.expected("nothing behind the end"));
         }
@@ -77,6 +80,10 @@ impl Loading {
             tag::OFFER => rows(read, |read| self.offer(read))?,
             tag::OFFER_OPS..=tag::MEMBERS => self.piece_of_offer(tag, offer, read)?,
             tag::SETTLING => rows(read, |read| self.settlement(read))?,
+            tag::DEMAND => {
+                let mut lists = DemandRead::default();
+                rows(read, |read| self.demand(read, &mut lists))?;
+            }
             tag::END => {
                 if read.number()? != self.pieces {
                     return Err(read.expected("as many pieces as the end says"));
@@ -164,8 +171,16 @@ impl Loading {
         Ok(())
     }
 
+    fn demand<'a>(&mut self, read: &mut Reader<'a>, lists: &mut DemandRead<'a>) -> Result<(), CodecError> {
+        let offer = OfferIndex(place_in(self.state.offers.len(), &mut read.clone())?);
+        let moved = lists.read(read)?;
+        debug_assert_eq!(moved.offer, offer);
+        self.demand.restore(&moved);
+        Ok(())
+    }
+
     /// Builds what is derived, once everything that was announced is there.
-    fn finish(mut self) -> Result<State, &'static str> {
+    fn finish(mut self) -> Result<(State, DemandBoard), &'static str> {
         let Some(head) = self.head.filter(|_| self.is_ended) else {
             return Err("a snapshot from its head to its end");
         };
@@ -176,15 +191,15 @@ impl Loading {
             announced.check(offer)?;
         }
         self.state.derive(&self.settling);
-        Ok(self.state)
+        Ok((self.state, self.demand))
     }
 }
 
 /// Reads rows to the piece's end.
 #[inline]
-fn rows(
-    read: &mut Reader<'_>,
-    mut row: impl FnMut(&mut Reader<'_>) -> Result<(), CodecError>,
+fn rows<'a>(
+    read: &mut Reader<'a>,
+    mut row: impl FnMut(&mut Reader<'a>) -> Result<(), CodecError>,
 ) -> Result<(), CodecError> {
     while !read.is_at_end() {
         row(read)?;

@@ -2,15 +2,20 @@
 
 use super::pieces::Pieces;
 use super::{VERSION, tag};
-use crate::codec::{Writer, write_offer};
+use crate::codec::{Writer, write_demand, write_offer};
+use crate::demand::DemandBoard;
 use crate::event::{GroupIndex, OfferIndex};
 use crate::money::MoneySum;
 use crate::state::{Group, NoteKind, OfferState, Reservation, Seating, State};
 use crate::status::GroupState;
 use alloc::vec::Vec;
 
-/// Puts the pieces of a state.
-pub(crate) fn save<E>(state: &State, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+/// Puts the pieces of a state and of the demand beside it.
+pub(crate) fn save<E>(
+    state: &State,
+    demand: &DemandBoard,
+    put: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut pieces = Pieces::new(put);
     save_head(state, &mut pieces)?;
     save_pools(state, &mut pieces)?;
@@ -22,6 +27,8 @@ pub(crate) fn save<E>(state: &State, put: impl FnMut(&[u8]) -> Result<(), E>) ->
         save_groups(offer, index, &mut pieces)?;
     }
     save_settling(state, &mut pieces)?;
+    pieces.begin(tag::DEMAND)?;
+    demand.export(|moved| pieces.row(|out| write_demand(out, moved)))?;
     pieces.put()?;
     let count = pieces.count();
     pieces.begin(tag::END)?;

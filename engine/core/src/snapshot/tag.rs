@@ -29,5 +29,7 @@ pub(super) const SEATS: u8 = 12;
 pub(super) const MEMBERS: u8 = 13;
 /// A group whose members' end is being told, in the order in which they are taken up.
 pub(super) const SETTLING: u8 = 14;
+/// How an offer's counters of demand stand.
+pub(super) const DEMAND: u8 = 15;
 /// Nothing may follow: how many pieces came before.
-pub(super) const END: u8 = 15;
+pub(super) const END: u8 = 16;

@@ -277,15 +277,7 @@ impl Played {
             }
             self.transcript.truncate(told);
         }
-        for offer in &self.twin.offers {
-            let got = self.driver.ask(&Request::Demand { offer: offer.id });
-            let wanted = self.demand.seen(offer.id, offer.opens);
-            if got != wanted {
-                self.difference =
-                    Some(format!("DEMAND FOR {}\n     twin: {wanted}\n  machine: {got}", offer.id));
-                return;
-            }
-        }
+        self.compare_demand();
         let (got, wanted) = (self.driver.audit(), seen(&self.twin.audit()));
         if got != wanted && self.difference.is_none() {
             self.difference = Some(format!("THE AUDITS DIFFER\n     twin: {wanted}\n  machine: {got}"));
@@ -293,8 +285,33 @@ impl Played {
         if let (Err(error), None) = (self.driver.check_replay(), &self.difference) {
             self.difference = Some(error);
         }
-        if let (Err(error), None) = (self.driver.loaded_copy(), &self.difference) {
-            self.difference = Some(error);
+    }
+
+    /// Demand, as the machine shows it, as a loaded machine does, and as a loaded copy that was driven on.
+    fn compare_demand(&mut self) {
+        let mut loaded = match self.driver.loaded_copy() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.difference = self.difference.take().or(Some(error));
+                return;
+            }
+        };
+        for offer in &self.twin.offers {
+            let wanted = self.demand.seen(offer.id, offer.opens);
+            let machines = [
+                ("machine", Some(&mut self.driver)),
+                ("loaded", Some(&mut loaded)),
+                ("copy", self.copy.as_mut()),
+            ];
+            for (which, driver) in machines {
+                let Some(got) = driver.map(|driver| driver.ask(&Request::Demand { offer: offer.id })) else {
+                    continue;
+                };
+                if got != wanted && self.difference.is_none() {
+                    self.difference =
+                        Some(format!("DEMAND FOR {}\n     twin: {wanted}\n  {which}: {got}", offer.id));
+                }
+            }
         }
     }
 }
