@@ -182,9 +182,12 @@ fn what_was_sold_is_there_after_a_restart_and_offers_are_left_alone() {
     first.signal("TERM");
     assert!(first.child.wait().expect("it ends").success());
     let second = Process::start(&args);
-    let answers = second.ask("SHOW sku r1\r\nBUY sku bob r2\r\nXLEN feed:0\r\nAUDIT\r\n");
+    let answers = second.ask("SHOW sku r1\r\nBUY sku bob r2\r\nXRANGE feed:0 - +\r\n");
     assert!(answers.contains("WON") && answers.contains("SOLD_OUT"), "{answers}");
-    assert!(answers.contains(":3\r\n"), "the feed reaches back before the restart: {answers}");
+    assert!(
+        answers.contains("held") && answers.contains("p1"),
+        "the feed reaches back before the restart: {answers}"
+    );
 }
 
 #[test]

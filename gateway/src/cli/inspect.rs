@@ -83,7 +83,7 @@ fn list(
             }
             Walked::Segment(segment) => json!({
                 "kind": "segment", "shard": shard.get(), "file": segment.file, "first": segment.first.0,
-                "epoch": segment.epoch, "begun": segment.begun.map(UnixMs::get), "bytes": segment.bytes,
+                "epoch": segment.epoch, "begun": segment.begun.filter(|at| at.get() > 0).map(UnixMs::get), "bytes": segment.bytes,
             }),
             Walked::Batch(batch) if is_before(batch.first, batch.count, first) => {
                 return ControlFlow::Continue(());

@@ -47,7 +47,12 @@ impl FeedRead {
                 FeedAsk::Read(ask) => {
                     let block = ask.block.filter(|_| may_block == MayBlock::Yes);
                     let read = reader.resolve(ask);
-                    Box::pin(async move { reader.stream(read, block).await })
+                    Box::pin(async move {
+                        match read {
+                            Ok(read) => reader.stream(read, block).await,
+                            Err(failure) => reader.fail(&failure),
+                        }
+                    })
                 }
                 FeedAsk::Range(ask) => Box::pin(async move { reader.range(ask).await }),
                 FeedAsk::Info(key) => Box::pin(async move { reader.info(key).await }),
@@ -74,7 +79,9 @@ impl fmt::Debug for FeedRead {
 pub(super) enum Failure {
     /// The feed could not be read.
     Feed(FeedKey, FeedError),
-    /// The server is gone, or has no such feed.
+    /// The engine's journal is one that keeps no feed.
+    NoFeed(FeedKey),
+    /// The server is gone.
     Ended,
 }
 
@@ -118,9 +125,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn feed(&self, key: FeedKey) -> Option<Feed> {
+    fn feed(&self, key: FeedKey) -> Result<Feed, Failure> {
         let engine = &self.shared.engine;
-        engine.shards().nth(usize::from(key.0)).and_then(|shard| engine.feed(shard))
+        let feed = engine.shards().nth(usize::from(key.0)).and_then(|shard| engine.feed(shard));
+        feed.ok_or(Failure::NoFeed(key))
     }
 
     fn write(&self, write: impl FnOnce(&mut Encoder<'_>)) -> Vec<u8> {
@@ -133,8 +141,8 @@ impl Reader {
         Room { entries: count, bytes: self.shared.limits.reply_bytes }
     }
 
-    /// Fixes where each feed is read from. A feed that is not there is left out; the desk has refused those.
-    fn resolve(&self, ask: ReadAsk) -> Read {
+    /// Fixes where each feed is read from.
+    fn resolve(&self, ask: ReadAsk) -> Result<Read, Failure> {
         let place = |(key, after)| {
             let feed = self.feed(key)?;
             let from = match after {
@@ -142,9 +150,10 @@ impl Reader {
                 After::Entry(id) => FeedFrom::After(id),
                 After::Last => FeedFrom::After(feed.bounds().last),
             };
-            Some(Place { key, feed, from })
+            Ok(Place { key, feed, from })
         };
-        Read { places: ask.places.into_iter().filter_map(place).collect(), count: ask.count }
+        let places = ask.places.into_iter().map(place).collect::<Result<_, _>>()?;
+        Ok(Read { places, count: ask.count })
     }
 
     /// XREAD
@@ -211,7 +220,10 @@ impl Reader {
 
     /// XRANGE and XREVRANGE
     async fn range(self, ask: RangeAsk) -> Vec<u8> {
-        let Some(feed) = self.feed(ask.feed) else { return self.fail(&Failure::Ended) };
+        let feed = match self.feed(ask.feed) {
+            Ok(feed) => feed,
+            Err(failure) => return self.fail(&failure),
+        };
         let (protocol, mut room) = (self.protocol, self.room(ask.count));
         let from = match ask.from {
             None => FeedFrom::First,
@@ -240,14 +252,17 @@ impl Reader {
     /// XLEN
     fn len(&self, key: FeedKey) -> Vec<u8> {
         match self.feed(key) {
-            Some(feed) => self.write(|out| out.integer(feed.bounds().entries)),
-            None => self.fail(&Failure::Ended),
+            Ok(feed) => self.write(|out| out.integer(feed.bounds().entries)),
+            Err(failure) => self.fail(&failure),
         }
     }
 
     /// XINFO STREAM
     async fn info(self, key: FeedKey) -> Vec<u8> {
-        let Some(feed) = self.feed(key) else { return self.fail(&Failure::Ended) };
+        let feed = match self.feed(key) {
+            Ok(feed) => feed,
+            Err(failure) => return self.fail(&failure),
+        };
         let bounds = feed.bounds();
         let protocol = self.protocol;
         let ends = self.shared.readers.read(Lane::Far, move |page| {
@@ -320,6 +335,9 @@ fn write_failure(out: &mut Encoder<'_>, failure: &Failure) {
             tracing::error!(shard, %error, "a feed could not be read");
             let message = format!("feed:{shard} could not be read from disk; the server's log says why");
             out.error(ErrorCode::Err.name(), &message);
+        }
+        Failure::NoFeed(FeedKey(shard)) => {
+            out.error(ErrorCode::Err.name(), &format!("feed:{shard}: the server's journal keeps no feed"));
         }
         Failure::Ended => out.error(ErrorCode::Busy.name(), "the server is stopping; nothing was read"),
     }

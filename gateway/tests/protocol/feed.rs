@@ -28,6 +28,12 @@ fn bulk(text: &str) -> Value {
     Value::Bulk(text.to_owned())
 }
 
+/// Entries without those that tell of demand: when these come depends on the time that a test takes.
+fn decisions(entries: &Value) -> Vec<Value> {
+    let is_decision = |entry: &Value| fields(entry).text("type") != "demand";
+    entries.items().into_iter().filter(is_decision).collect()
+}
+
 /// The ids of entries, as XRANGE lists them.
 fn ids(entries: &Value) -> Vec<String> {
     let id = |entry: &Value| match &entry.items()[0] {
@@ -99,7 +105,7 @@ fn an_entry_says_what_happened_and_leaves_out_what_does_not_apply() {
     client.call(&["BUY", "sku", "carol", "r2"]);
     client.call(&["REVOKE", "sku", "r2", "a test"]);
     client.call(&["OFFER", "PAUSE", "sku"]);
-    let entries = client.call(&["XRANGE", "feed:0", "-", "+"]).items();
+    let entries = decisions(&client.call(&["XRANGE", "feed:0", "-", "+"]));
     let told: Vec<Vec<(String, String)>> = entries
         .iter()
         .map(|entry| {
@@ -148,7 +154,7 @@ fn a_group_is_told_with_every_member() {
     client.call(&["BUY", "team", "bob", "g2", "GROUP", "g1"]);
     client.call(&["PAY", "team", "g1"]);
     client.call(&["PAY", "team", "g2"]);
-    let entries = client.call(&["XRANGE", "feed:0", "-", "+"]).items();
+    let entries = decisions(&client.call(&["XRANGE", "feed:0", "-", "+"]));
     let told: Vec<(String, Option<Value>)> = entries
         .iter()
         .skip(1)
@@ -167,7 +173,7 @@ fn a_reader_goes_on_from_any_place() {
     let epoch = events[0].split_once('-').expect("a dash").0.to_owned();
     let read = |client: &mut Client, id: &str| match client.call(&["XREAD", "STREAMS", "feed:0", id]) {
         Value::Null => Vec::new(),
-        reply => ids(&entries_of(&reply, "feed:0")),
+        reply => ids(&Value::Array(decisions(&entries_of(&reply, "feed:0")))),
     };
     let all = read(&mut client, "0");
     assert_eq!(all[1..], events);
@@ -186,7 +192,7 @@ fn ranges_go_both_ways_between_ends_that_are_inside_or_outside() {
     let events = sell(&mut client, 6);
     let epoch = events[0].split_once('-').expect("a dash").0.to_owned();
     let mut ask = |args: &[&str]| {
-        let mut found = ids(&client.call(args));
+        let mut found = ids(&Value::Array(decisions(&client.call(args))));
         found.retain(|id| !id.ends_with("-1"));
         found.iter().map(|id| events.iter().position(|event| event == id).expect("known")).collect::<Vec<_>>()
     };
@@ -211,8 +217,12 @@ fn the_lengths_and_ends_of_a_feed_stand_under_the_names_of_redis() {
     let info = client.call(&["XINFO", "STREAM", "feed:0"]);
     assert_eq!((info.get("first-entry"), info.get("last-entry")), (Some(Value::Null), Some(Value::Null)));
     assert_eq!(info.text("recorded-first-entry-id"), "0-0");
-    let events = sell(&mut client, 3);
-    assert_eq!(client.call(&["XLEN", "feed:0"]), Value::Integer(4));
+    for command in
+        [&["OFFER", "PUT", "sku", OFFER][..], &["OFFER", "PAUSE", "sku"], &["OFFER", "RESUME", "sku"]]
+    {
+        assert_eq!(client.call(command).status(), "OK");
+    }
+    assert_eq!(client.call(&["XLEN", "feed:0"]), Value::Integer(3));
     let info = client.call(&["XINFO", "STREAM", "feed:0"]);
     assert_eq!(
         info.keys(),
@@ -229,16 +239,14 @@ fn the_lengths_and_ends_of_a_feed_stand_under_the_names_of_redis() {
             "last-entry"
         ]
     );
-    assert_eq!((info.number("length"), info.number("entries-added")), (4, 4));
-    assert_eq!(
-        (info.text("last-generated-id"), info.text("max-deleted-entry-id")),
-        (events[2].clone(), "0-0".into())
-    );
+    assert_eq!((info.number("length"), info.number("entries-added")), (3, 3));
+    assert_eq!(info.text("max-deleted-entry-id"), "0-0");
     let first = info.get("first-entry").expect("an entry");
     assert_eq!(first.items()[0], bulk(&info.text("recorded-first-entry-id")));
     assert_eq!(fields(&first).text("type"), "offer");
     let last = info.get("last-entry").expect("an entry");
-    assert_eq!((last.items()[0].clone(), fields(&last).text("id")), (bulk(&events[2]), "r2".into()));
+    assert_eq!(last.items()[0], bulk(&info.text("last-generated-id")));
+    assert_eq!(fields(&last).text("by"), "resume");
     assert_eq!(client.call(&["XINFO", "GROUPS", "feed:0"]), Value::Array(vec![]));
 }
 
@@ -328,15 +336,16 @@ fn a_long_read_comes_in_parts_bounded_by_count_and_by_bytes() {
         }
         place = read.last().expect("an entry").clone();
     }
-    assert_eq!(seen, 3_001);
+    assert_eq!(client.call(&["XLEN", "feed:0"]), Value::Integer(seen));
+    assert!(seen > 3_000);
     let (mut upto, mut back) = ("+".to_owned(), 0);
     loop {
         let read = ids(&client.call(&["XREVRANGE", "feed:0", &upto, "-", "COUNT", "700"]));
         let Some(last) = read.last() else { break };
-        back += read.len();
+        back += i64::try_from(read.len()).expect("few");
         upto = format!("({last}");
     }
-    assert_eq!(back, 3_001);
+    assert!(back >= seen, "{back} entries backwards, {seen} forwards");
 }
 
 #[test]
@@ -458,16 +467,16 @@ fn a_waiting_read_holds_back_only_the_replies_behind_it() {
     client.send(&["XREAD", "STREAMS", "feed:0", "0"]);
     assert_eq!(client.receive().text("id"), "r1");
     let seen = entries_of(&client.receive(), "feed:0");
-    assert_eq!(seen.items().len(), 2, "a read sees what the commands before it did: {seen:?}");
+    assert_eq!(decisions(&seen).len(), 2, "a read sees what the commands before it did: {seen:?}");
     client.send(&["XREAD", "BLOCK", "0", "STREAMS", "feed:0", "$"]);
     client.send(&["BUY", "sku", "bob", "r2"]);
     client.send(&["XLEN", "feed:0"]);
     client.send(&["PING"]);
     // The purchase behind the wait is decided at once, and so is what ends the wait.
-    let woken = entries_of(&client.receive(), "feed:0");
-    assert_eq!(fields(woken.items().last().expect("an entry")).text("id"), "r2");
+    let woken = decisions(&entries_of(&client.receive(), "feed:0"));
+    assert_eq!(fields(woken.last().expect("an entry")).text("id"), "r2");
     assert_eq!(client.receive().text("id"), "r2");
-    assert_eq!(client.receive(), Value::Integer(3));
+    assert!(matches!(client.receive(), Value::Integer(3..)));
     assert_eq!(client.receive(), Value::Simple("PONG".into()));
 }
 
@@ -487,8 +496,8 @@ fn nothing_waits_inside_a_batch() {
     }
     let answers = client.call(&["EXEC"]).items();
     assert_eq!(answers[1].text("id"), "r1");
-    assert_eq!(entries_of(&answers[2], "feed:0").items().len(), 2);
-    assert_eq!(answers[3], Value::Integer(2));
+    assert_eq!(decisions(&entries_of(&answers[2], "feed:0")).len(), 2);
+    assert!(matches!(answers[3], Value::Integer(2..)), "{:?}", answers[3]);
     client.call(&["MULTI"]);
     assert!(client.call(&["XLEN", "feed:7"]).error().contains("there is no feed:7"));
     assert!(client.call(&["EXEC"]).error().starts_with("EXECABORT"));
