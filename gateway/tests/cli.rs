@@ -222,7 +222,7 @@ fn snapshots_are_made_on_demand_and_info_says_how_the_journal_stands() {
         "{answer}"
     );
     let saved = |info: &str| info.contains("rdb_bgsave_in_progress:0") && !info.contains("last_snapshot=0-0");
-    let info = (0..2_000).map(|_| server.ask("INFO persistence\r\n")).find(|info| saved(info));
+    let info = (0..20_000).map(|_| server.ask("INFO persistence\r\n")).find(|info| saved(info));
     let info = info.expect("a snapshot is made");
     for part in
         ["durability:sync", "aof_enabled:1", "rdb_last_bgsave_status:ok", "disk_full:0", "journal0:synced="]
@@ -239,7 +239,10 @@ fn snapshots_are_made_on_demand_and_info_says_how_the_journal_stands() {
 #[test]
 fn a_full_disk_refuses_writes_answers_reads_and_shows_in_health() {
     let data = TestDir::new("full");
-    let config = TestFile::new("full.toml", "shards = 1\n[journal]\nfree_bytes_min = 1125899906842624\n");
+    let config = TestFile::new(
+        "full.toml",
+        "shards = 1\n[journal]\nsegment_bytes = 1048576\nfree_bytes_min = 1125899906842624\n",
+    );
     let server = Process::start(&["--data", data.path(), "--config", config.path()]);
     let answers = server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nSHOW sku r1\r\nXLEN feed:0\r\n");
     assert!(answers.starts_with("-DISKFULL "), "{answers}");

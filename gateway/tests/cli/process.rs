@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Runs the binary to its end.
@@ -60,10 +61,21 @@ pub(crate) struct Process {
     pub(crate) ready: String,
 }
 
+/// A configuration with short segments, so that a test need not wait until a long one is written full of zeros.
+fn small_segments() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let path = format!("{}/{}-segments.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        std::fs::write(&path, "[journal]\nsegment_bytes = 1048576\n").expect("the file is written");
+        path
+    })
+}
+
 impl Process {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stampede"))
             .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
+            .args(if args.contains(&"--config") { vec![] } else { vec!["--config", small_segments()] })
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
