@@ -8,12 +8,12 @@
 
 use crate::disk::{Disk, DiskFile, read_full};
 use crate::journal::batch::{BatchHeader, HEADER_BYTES, is_whole};
-use crate::journal::log::{Counts, Log, Place, Segment};
+use crate::journal::log::{Counts, Log, Place as Kept, Segment};
 use event_listener::EventListener;
 use parking_lot::Mutex;
 use stampede_core::{CodecError, Entries};
 use stampede_core::{Entry, EventId, Seq, UnixMs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,8 +22,10 @@ use std::sync::Arc;
 const PAGE_BYTES: usize = 1 << 20;
 /// Bytes read from a file at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Places that are remembered, so that a reader who comes back need not be led there from the segment's beginning.
-const PLACES_MAX: usize = 4_096;
+/// Bytes between places that are remembered in a segment.
+const MARK_EVERY: u64 = 256 * 1024;
+/// Readers' last places that are remembered.
+const ENDS_MAX: usize = 4_096;
 
 /// The feed of one shard. Clones are the same feed.
 #[derive(Clone, Debug)]
@@ -35,8 +37,58 @@ pub struct Feed {
 struct Shared {
     log: Arc<Log>,
     disk: Arc<dyn Disk>,
-    /// Where the batch with this first event begins: segment and offset.
-    places: Mutex<BTreeMap<u64, (Seq, u64)>>,
+    places: Mutex<Places>,
+}
+
+/// Places in the files that are known, so that a reader need not be led there from a segment's beginning.
+#[derive(Debug, Default)]
+struct Places {
+    /// One here and there in each segment: from the batch that begins there, an event is reached by going on.
+    marks: BTreeMap<u64, Place>,
+    /// Where readers ended last.
+    ends: BTreeMap<u64, Place>,
+    /// The same, oldest first.
+    ended: VecDeque<u64>,
+}
+
+/// Where a batch begins.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    segment: Seq,
+    offset: u64,
+}
+
+impl Places {
+    /// A place of the segment from which an event is reached by going on.
+    fn find(&self, segment: Seq, next: Seq) -> Option<u64> {
+        let ended = self.ends.get(&next.0);
+        let marked = || self.marks.range(..=next.0).next_back().map(|(_, place)| place);
+        ended.or_else(marked).filter(|place| place.segment == segment).map(|place| place.offset)
+    }
+
+    /// Remembers a batch on the way, if none near before it is remembered.
+    fn mark(&mut self, first: Seq, place: Place, kept_from: Seq) {
+        let before = self.find(place.segment, first).unwrap_or(0);
+        if place.offset >= before + MARK_EVERY {
+            self.marks.insert(first.0, place);
+            // Segments that went take their marks with them.
+            while self.marks.first_key_value().is_some_and(|(_, mark)| mark.segment < kept_from) {
+                self.marks.pop_first();
+            }
+        }
+    }
+
+    /// Remembers where a reader ended: it will come back for the next event.
+    fn end(&mut self, next: Seq, place: Place) {
+        if self.ends.insert(next.0, place).is_none() {
+            self.ended.push_back(next.0);
+        }
+        if self.ended.len() > ENDS_MAX
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.ends.remove(&oldest);
+        }
+    }
 }
 
 /// What is kept of a feed.
@@ -243,43 +295,35 @@ impl Feed {
         page: &mut FeedPage,
     ) -> Result<Seq, FeedError> {
         let mut source = Source::open(self.shared.disk.as_ref(), segment)?;
-        let mut offset = self.known_place(segment.first, next).unwrap_or(source.begin());
+        let known = self.shared.places.lock().find(segment.first, next);
+        let mut offset = known.unwrap_or(source.begin());
         let mut reached = next;
-        while page.count < count_max && page.bytes.len() < PAGE_BYTES && reached <= last {
-            let Some(header) = source.header(offset)? else { break };
-            if header.first > last || header.next() > Seq(last.0 + 1) {
-                break;
+        // Up to here the segment must have events; what is behind is not durable yet, or in the next one.
+        let after = self.shared.log.segment_after(segment.first);
+        let end = after.map_or(Seq(last.0 + 1), |after| after.first.min(Seq(last.0 + 1)));
+        while page.count < count_max && page.bytes.len() < PAGE_BYTES && reached < end {
+            let header = source.header(offset)?;
+            let Some(header) = header.filter(|header| header.first <= reached && header.next() <= end) else {
+                return Err(FeedError::Damaged { place: source.path().to_owned(), offset });
+            };
+            if header.count > 0 {
+                let place = Place { segment: segment.first, offset };
+                self.shared.places.lock().mark(header.first, place, self.shared.log.first_kept());
             }
             if header.next() > next && header.count > 0 {
-                self.remember(header.first, (segment.first, offset));
                 source.body(offset, &header, next, count_max, page)?;
                 reached = Seq(next.0.max(header.first.0)).max(page.behind().unwrap_or(header.first));
                 if reached < header.next() {
+                    self.shared.places.lock().end(reached, Place { segment: segment.first, offset });
                     return Ok(reached);
                 }
             }
             offset += header.span() as u64;
         }
         if reached > next {
-            self.remember(reached, (segment.first, offset));
+            self.shared.places.lock().end(reached, Place { segment: segment.first, offset });
         }
         Ok(reached)
-    }
-
-    /// A place in a segment from which an event is reached by going on.
-    fn known_place(&self, segment: Seq, next: Seq) -> Option<u64> {
-        let places = self.shared.places.lock();
-        let (_, &(found, offset)) = places.range(..=next.0).next_back()?;
-        (found == segment).then_some(offset)
-    }
-
-    fn remember(&self, first: Seq, place: (Seq, u64)) {
-        let mut places = self.shared.places.lock();
-        places.insert(first.0, place);
-        if places.len() > PLACES_MAX {
-            // Readers are mostly near the end: the oldest place goes.
-            places.pop_first();
-        }
     }
 }
 
@@ -361,8 +405,8 @@ enum Source {
 impl Source {
     fn open(disk: &dyn Disk, segment: &Segment) -> Result<Source, FeedError> {
         match &segment.place {
-            Place::Memory(piece) => Ok(Source::Memory(Arc::clone(piece))),
-            Place::File(path) => {
+            Kept::Memory(piece) => Ok(Source::Memory(Arc::clone(piece))),
+            Kept::File(path) => {
                 let file = disk.open(path).map_err(|source| io_error(path, source))?;
                 Ok(Source::File { path: path.clone(), file, window: Vec::new(), start: 0 })
             }
@@ -422,6 +466,9 @@ impl Source {
             }
             Source::File { path, file, window, start } => {
                 if offset < *start || offset + wanted as u64 > *start + window.len() as u64 {
+                    // What a damaged header says of its length must not make us hold more than the file has.
+                    let size = file.size().map_err(|source| io_error(path, source))?;
+                    let wanted = wanted.min(size.saturating_sub(offset) as usize);
                     window.resize(wanted.max(READ_BYTES), 0);
                     let filled = read_full(file.as_ref(), window, offset);
                     let filled = filled.map_err(|source| io_error(path, source))?;

@@ -14,13 +14,14 @@ use crate::journal::batch::{BatchHeader, SegmentHeader};
 use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
 use crate::slot::{ShardIndex, Slot};
 use crate::store::directory::Directory;
-use crate::store::recovery::{Until, find, find_until};
+use crate::store::recovery::{Until, find, find_until, settle};
 use crate::store::walk::{Next, Reading, Walk};
-use crate::store::{ShardStore, SnapshotReport, StoreError, Unwatched, follower};
+use crate::store::{ShardStore, SnapshotError, SnapshotReport, StoreError, Unwatched, follower};
 use stampede_core::{CodecError, Entries, Entry, EventId, Machine, Seq, Settings, Stamp, Text, UnixMs};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A data directory that no engine of this process uses.
 #[derive(Debug)]
@@ -240,11 +241,21 @@ impl DataDirectory {
         Ok((found.machine, stamp))
     }
 
-    /// Makes a snapshot of a shard. The directory has to be locked, or a server might let go of what is being read.
-    pub fn snapshot(&self, shard: ShardIndex) -> Result<SnapshotReport, StoreError> {
+    /// Makes a snapshot of a shard; a torn end is cut before. The directory has to be locked.
+    pub fn snapshot(&self, shard: ShardIndex) -> Result<SnapshotReport, SnapshotError> {
+        self.require_lock()?;
         let store = self.directory.shard(shard);
-        let last = find(&store, self.settings(), &Unwatched)?.machine.last_event().seq;
-        follower::take(&store, self.settings(), last)
+        let found = find(&store, self.settings(), &Unwatched)?;
+        // A snapshot must not speak of what may be in the page cache alone.
+        settle(&store, &found)?;
+        follower::take(&store, self.settings(), found.machine.last_event().seq, &AtomicBool::new(false))
+    }
+
+    fn require_lock(&self) -> Result<(), StoreError> {
+        match self.directory.lock() {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NotLocked),
+        }
     }
 
     fn settings(&self) -> Settings {

@@ -4,7 +4,7 @@
 
 use crate::clock::{Clock, TimeSource};
 use crate::config::{Durability, EngineConfig, StartError, shards_default};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::journal::chain::Chain;
 use crate::journal::handoff::{Filling, Handoff};
 use crate::journal::log::Log;
@@ -12,7 +12,7 @@ use crate::journal::maker::{Maker, Spare};
 use crate::journal::writer::{Current, SyncPolicy, Writer};
 use crate::slot::ShardIndex;
 use crate::store::directory::{Directory, Founding};
-use crate::store::recovery::{Found, recover};
+use crate::store::recovery::{Found, find, settle};
 use crate::store::{Recovered, RecoveryProgress, ShardStore, StoreError};
 use parking_lot::{Condvar, Mutex};
 use stampede_core::{Machine, Seq, Settings, UnixMs};
@@ -61,51 +61,90 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
     let settings = Settings { epoch: wall, hash_key: directory.hash_key() };
     let stores: Vec<ShardStore> =
         ShardIndex::all(directory.shards()).map(|shard| directory.shard(shard)).collect();
-    let found = recover_all(&stores, settings, pace, progress)?;
+    let found = find_all(&stores, settings, pace, progress)?;
+    for (store, found) in stores.iter().zip(&found) {
+        settle(store, found)?;
+    }
     let epoch = found.iter().map(|found| found.chain.epoch + 1).max().unwrap_or(0).max(wall);
     let took_ms = source.boot().saturating_sub(began).as_millis() as u64;
     let mut shards = Vec::with_capacity(stores.len());
     for (store, found) in stores.into_iter().zip(found) {
-        shards.push(begin(config, source, &store, found, epoch, took_ms)?);
+        let life = Life { epoch, took_ms, lock: directory.lock() };
+        shards.push(begin(config, source, &store, found, life)?);
     }
     Ok(Opened { directory, epoch, shards })
 }
 
-fn recover_all(
+fn find_all(
     stores: &[ShardStore],
     settings: Settings,
     pace: Pace,
     progress: &dyn RecoveryProgress,
 ) -> Result<Vec<Found>, StoreError> {
     if pace == Pace::OneByOne || stores.len() == 1 {
-        return stores.iter().map(|store| recover(store, settings, progress)).collect();
+        return stores.iter().map(|store| find(store, settings, progress)).collect();
     }
     thread::scope(|scope| {
-        let begin = |store| scope.spawn(move || recover(store, settings, progress));
+        let begin = |store| scope.spawn(move || find(store, settings, progress));
         let threads: Vec<_> = stores.iter().map(begin).collect();
         threads.into_iter().map(|thread| thread.join().expect("a recovery does not panic")).collect()
     })
 }
 
-/// Readies the writer of a recovered shard.
+/// What all shards of a start have in common.
+struct Life {
+    epoch: u64,
+    took_ms: u64,
+    lock: Option<Arc<dyn DiskFile>>,
+}
+
+/// Opens the epoch of a recovered shard.
 fn begin<S: TimeSource + Clone + 'static>(
     config: &EngineConfig,
     source: &S,
     store: &ShardStore,
     mut found: Found,
-    epoch: u64,
-    took_ms: u64,
+    life: Life,
 ) -> Result<OpenedShard, StartError> {
+    let Life { epoch, took_ms, lock } = life;
     let shard = store.shard;
     let last = found.machine.last_event();
     found.machine.begin_epoch(epoch);
-    let log = Arc::new(Log::new(shard, last.seq, found.machine.epochs(), found.segments));
-    let current = match found.end {
+    let mut writer = writer_of(config, source, store, &found, epoch)?;
+    writer.lock = lock;
+    let opened = writer.open_epoch();
+    opened.map_err(|error| StartError::Begin { shard: shard.get(), reason: error.to_string() })?;
+    let recovered = Recovered {
+        shard,
+        epoch,
+        last,
+        snapshot: found.snapshot,
+        flawed: found.flawed,
+        replayed: found.replayed,
+        cut: found.torn,
+        took_ms,
+    };
+    Ok(OpenedShard { machine: found.machine, writer, recovered, not_before: found.at })
+}
+
+/// The writer that goes on where a shard's journal ends.
+fn writer_of<S: TimeSource + Clone + 'static>(
+    config: &EngineConfig,
+    source: &S,
+    store: &ShardStore,
+    found: &Found,
+    epoch: u64,
+) -> Result<Writer, StoreError> {
+    let (shard, last) = (store.shard, found.machine.last_event());
+    let log = Arc::new(Log::new(shard, last.seq, found.machine.epochs(), found.segments.clone()));
+    log.note_bytes_before(found.bytes);
+    let current = match &found.end {
         None => None,
         Some((path, offset)) => {
-            let file = store.disk.open(&path).map_err(ShardStore::io("opening", &path))?;
-            let bytes = file.size().map_err(ShardStore::io("reading", &path))?;
-            Some(Current { path, file, offset, bytes })
+            let file = store.disk.open(path).map_err(ShardStore::io("opening", path))?;
+            let bytes = file.size().map_err(ShardStore::io("reading", path))?;
+            let first = found.segments.last().map_or(Seq(1), |segment| segment.first);
+            Some(Current { path: path.clone(), file, first, offset: *offset, bytes })
         }
     };
     let maker = Arc::new(Maker {
@@ -122,7 +161,7 @@ fn begin<S: TimeSource + Clone + 'static>(
         Some(_) => found.chain,
         None => Chain { shard: shard.get(), next: Seq(last.seq.0 + 1), ..Chain::default() },
     };
-    let mut writer = Writer {
+    Ok(Writer {
         disk: Arc::clone(&store.disk),
         dir: store.dir.clone(),
         log,
@@ -142,18 +181,6 @@ fn begin<S: TimeSource + Clone + 'static>(
         batch: Filling::new(),
         written: last.seq,
         unsynced_since: None,
-    };
-    let opened = writer.open_epoch();
-    opened.map_err(|error| StartError::Begin { shard: shard.get(), reason: error.to_string() })?;
-    let recovered = Recovered {
-        shard,
-        epoch,
-        last,
-        snapshot: found.snapshot,
-        flawed: found.flawed,
-        replayed: found.replayed,
-        cut: found.torn,
-        took_ms,
-    };
-    Ok(OpenedShard { machine: found.machine, writer, recovered, not_before: found.at })
+        lock: None,
+    })
 }

@@ -35,8 +35,9 @@ const BATCH_RUNS_MAX: usize = 256;
 /// The most events of one slice of settling, so that a mass expiry lets requests through every fraction of a
 /// millisecond.
 const SWEEP_EVENTS: usize = 512;
-/// While so many decided requests wait for the journal, no more are decided: what a slow disk holds up is bounded.
-const UNRELEASED_REQUESTS: usize = 65_536;
+/// While decided requests of this weight wait for the journal, a list counting for its entries, no more are decided: what
+/// a slow disk holds up is bounded.
+const UNRELEASED_WEIGHT: usize = 65_536;
 /// The longest sleep towards a deadline: a sleeping thread does not notice that the machine was suspended meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
@@ -114,7 +115,7 @@ pub(crate) struct Queues {
     batch: VecDeque<Box<Run>>,
     /// Decided, each with the last event that it saw.
     unreleased: VecDeque<(Seq, Box<Run>)>,
-    unreleased_requests: usize,
+    unreleased_weight: usize,
     /// Outboxes to wake; empty between turns.
     to_wake: Vec<Arc<Outbox>>,
 }
@@ -184,7 +185,7 @@ impl<S: TimeSource> Shard<S> {
     }
 
     fn has_room(&self) -> bool {
-        self.queues.unreleased_requests < UNRELEASED_REQUESTS && self.journal.has_room()
+        self.queues.unreleased_weight < UNRELEASED_WEIGHT && self.journal.has_room()
     }
 
     /// One slice of settling, one batch, one commit.
@@ -235,7 +236,7 @@ impl<S: TimeSource> Shard<S> {
     /// Sleeps until there is something to decide, the watermark moves, or something falls due.
     fn wait(&mut self, durable: Seq) -> Result<(), JournalError> {
         let had_room = self.has_room();
-        let has_space = self.queues.unreleased_requests < UNRELEASED_REQUESTS;
+        let has_space = self.queues.unreleased_weight < UNRELEASED_WEIGHT;
         let is_settled = self.is_settled()?;
         let is_full = self.journal.full().is_some();
         let at_most = match (had_room, is_full) {
@@ -317,20 +318,21 @@ impl Queues {
     /// Moves the first run of the batch behind what waits for the journal.
     fn await_release(&mut self, seen: Seq) {
         if let Some(run) = self.batch.pop_front() {
-            self.unreleased_requests += run.len();
+            self.unreleased_weight += run.weight();
             self.unreleased.push_back((seen, run));
         }
     }
 
     /// Sends off what saw nothing after `durable`, and says how many answers that were.
     fn release(&mut self, durable: Seq) -> usize {
-        let mut answers = 0;
+        let (mut answers, mut weight) = (0, 0);
         while self.unreleased.front().is_some_and(|&(seen, _)| seen <= durable) {
             let Some((_, run)) = self.unreleased.pop_front() else { break };
             answers += run.len();
+            weight += run.weight();
             self.send(run, Outcome::Answered);
         }
-        self.unreleased_requests -= answers;
+        self.unreleased_weight -= weight;
         self.wake();
         answers
     }
@@ -340,7 +342,7 @@ impl Queues {
         while let Some((_, run)) = self.unreleased.pop_front() {
             self.send(run, Outcome::ShardDown);
         }
-        self.unreleased_requests = 0;
+        self.unreleased_weight = 0;
         while let Some(run) = self.batch.pop_front() {
             self.send(run, Outcome::ShardDown);
         }

@@ -25,6 +25,7 @@ use stampede_core::{Machine, Settings, Text, UnixMs};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// An engine that stands still between calls.
 pub struct Stepped<S> {
@@ -148,7 +149,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
         let stepped = self.shards.get_mut(at(shard)).ok_or(SnapshotError::NoShard)?;
         let store = self.directory.shard(shard);
         let settings = Settings { epoch: 1, hash_key: self.directory.hash_key() };
-        let report = follower::take(&store, settings, stepped.log.synced())?;
+        let report = follower::take(&store, settings, stepped.log.synced(), &AtomicBool::new(false))?;
         stepped.log.note_snapshot(stepped.log.bytes());
         let now: UnixMs = stepped.shard.clock.now();
         follower::let_go(&store, &stepped.log, &self.config.journal, now)?;

@@ -49,6 +49,9 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// What was asked for changes the directory, which was opened to be looked at.
+    #[error("the directory was opened to be looked at; open it locked to change it")]
+    NotLocked,
     /// The directory was made with another number of shards.
     #[error(
         "shards: {} was made with {has} shards and keeps that number, not {given}; \
@@ -88,6 +91,18 @@ pub enum StoreError {
         offset: u64,
         /// What is wrong there.
         what: Damage,
+    },
+    /// There are snapshots, and nothing of the journal that they came from.
+    #[error(
+        "shard {shard}: {} has snapshots and no journal; what happened after them is missing. Restore the journal from a \
+         copy",
+        dir.display()
+    )]
+    NoJournal {
+        /// Whose journal.
+        shard: u16,
+        /// Where it should lie.
+        dir: PathBuf,
     },
     /// No snapshot can be loaded, and the journal does not reach back to the first event.
     #[error(

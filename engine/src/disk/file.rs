@@ -32,7 +32,8 @@ impl Disk for FileDisk {
         let new: Vec<&Path> = dir.ancestors().take_while(|above| !here(above)).collect();
         fs::create_dir_all(dir)?;
         // The name of each new directory is durable once the one above it is synced.
-        for above in new.into_iter().filter_map(Path::parent) {
+        // That of one that exists may not be: whoever made it may have been killed before.
+        for above in new.into_iter().chain([dir]).filter_map(Path::parent) {
             self.sync_dir(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
         }
         Ok(())

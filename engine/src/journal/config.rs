@@ -14,7 +14,8 @@ pub struct JournalConfig {
     pub keep_hours: u64,
     /// Bytes of journal after which the next snapshot begins by itself; 0: only when somebody asks.
     pub snapshot_bytes: u64,
-    /// Snapshots kept, at least 1.
+    /// Snapshots kept, at least 2: were the newest damaged, the one before it and the journal behind that still say
+    /// everything.
     pub snapshots: u32,
     /// With durability memory: bytes of the newest events that the feed keeps, at least a mebibyte.
     pub feed_bytes: u64,
@@ -49,8 +50,8 @@ impl JournalConfig {
         if !(1..=60_000).contains(&self.async_sync_ms) {
             return fail("async_sync_ms", "1 to 60,000 is");
         }
-        if self.snapshots == 0 {
-            return fail("snapshots", "at least 1 is");
+        if self.snapshots < 2 {
+            return fail("snapshots", "at least 2 is");
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
 //! The journal on disk, as its shard sees it: encodes events, hands them to the writer, asks for the watermark.
+//!
+//! Made by the engine from a recovered shard's writer; driven by the shard. Keeps I8 by asking the log alone what is
+//! durable.
 
 use super::handoff::{Filling, Handoff, READY_BYTES_MAX};
 use super::log::Log;
@@ -51,10 +54,36 @@ impl FileJournal {
         let mut journal = FileJournal::new(&writer);
         let name = format!("journal-{}", writer.chain.shard);
         let maker = Arc::clone(&writer.maker);
-        journal.threads.push(thread::Builder::new().name(name).spawn(move || writer.run())?);
+        let guard = journal.guard("the writer panicked");
+        let run = move || {
+            let _guard = guard;
+            writer.run();
+        };
+        journal.threads.push(thread::Builder::new().name(name).spawn(run)?);
         let name = format!("segments-{}", journal.log.shard);
-        journal.threads.push(thread::Builder::new().name(name).spawn(move || maker.run())?);
+        let guard = journal.guard("the making of segments panicked");
+        let run = move || {
+            let _guard = guard;
+            maker.run();
+        };
+        journal.threads.push(thread::Builder::new().name(name).spawn(run)?);
         Ok(journal)
+    }
+
+    fn guard(&self, what: &'static str) -> Guard {
+        let (log, maker, wake) = (Arc::clone(&self.log), Arc::clone(&self.maker), Arc::clone(&self.wake));
+        Guard { log, maker, wake, what }
+    }
+
+    /// Ends the threads after what was handed over.
+    fn end(&mut self) {
+        self.maker.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(shard = %self.log.shard, "a thread of the journal ended in a panic");
+            }
+        }
+        self.log.ring();
     }
 }
 
@@ -98,13 +127,7 @@ impl Journal for FileJournal {
 
     fn close(&mut self) {
         self.handoff.close();
-        self.maker.close();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!(shard = %self.log.shard, "a thread of the journal ended in a panic");
-            }
-        }
-        self.log.ring();
+        self.end();
     }
 }
 
@@ -112,7 +135,29 @@ impl Drop for FileJournal {
     /// Without an orderly close nothing is sealed; the threads still end.
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            self.close();
+            self.handoff.leave();
+            self.end();
+        }
+    }
+}
+
+/// Says of a thread that ended in a panic that the journal has failed: nobody must wait for it.
+struct Guard {
+    log: Arc<Log>,
+    maker: Arc<Maker>,
+    wake: Arc<Mutex<Option<Arc<Wake>>>>,
+    what: &'static str,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        self.log.fail(self.what.to_owned());
+        self.maker.close();
+        if let Some(wake) = &*self.wake.lock() {
+            wake.wake();
         }
     }
 }

@@ -52,7 +52,17 @@ pub(crate) struct Handoff {
 #[derive(Debug)]
 struct Ready {
     filling: Filling,
-    is_closed: bool,
+    future: Future,
+}
+
+/// What is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Future {
+    More,
+    /// Nothing: the shard ended in order.
+    Closed,
+    /// Nothing: the shard ended otherwise.
+    Left,
 }
 
 /// What the writer finds.
@@ -62,13 +72,15 @@ pub(crate) enum Taken {
     Batch,
     /// Nothing yet.
     Nothing,
-    /// Nothing, and nothing more will come.
+    /// Nothing, and nothing more will come: the epoch ends in order.
     Closed,
+    /// Nothing, and nothing more will come.
+    Left,
 }
 
 impl Handoff {
     pub(crate) fn new() -> Self {
-        let ready = Ready { filling: Filling::new(), is_closed: false };
+        let ready = Ready { filling: Filling::new(), future: Future::More };
         Handoff { ready: Mutex::new(ready), changed: Condvar::new(), waiting_bytes: AtomicUsize::new(0) }
     }
 
@@ -100,7 +112,7 @@ impl Handoff {
     /// Takes what is there, waiting for it at most so long.
     pub(crate) fn take_within(&self, at_most: Option<Duration>, empty: &mut Filling) -> Taken {
         let mut ready = self.ready.lock();
-        let is_idle = |ready: &mut Ready| ready.filling.count == 0 && !ready.is_closed;
+        let is_idle = |ready: &mut Ready| ready.filling.count == 0 && ready.future == Future::More;
         match at_most {
             None => self.changed.wait_while(&mut ready, is_idle),
             Some(length) => {
@@ -112,7 +124,11 @@ impl Handoff {
 
     fn take_from(ready: &mut Ready, waiting_bytes: &AtomicUsize, empty: &mut Filling) -> Taken {
         if ready.filling.count == 0 {
-            return if ready.is_closed { Taken::Closed } else { Taken::Nothing };
+            return match ready.future {
+                Future::More => Taken::Nothing,
+                Future::Closed => Taken::Closed,
+                Future::Left => Taken::Left,
+            };
         }
         empty.clear();
         mem::swap(&mut ready.filling, empty);
@@ -120,9 +136,22 @@ impl Handoff {
         Taken::Batch
     }
 
-    /// Nothing more will come.
+    /// Nothing more will come, and that is in order.
     pub(crate) fn close(&self) {
-        self.ready.lock().is_closed = true;
+        self.end(Future::Closed);
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn leave(&self) {
+        self.end(Future::Left);
+    }
+
+    fn end(&self, future: Future) {
+        let mut ready = self.ready.lock();
+        if ready.future == Future::More {
+            ready.future = future;
+        }
+        drop(ready);
         self.changed.notify_one();
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Counts {
     pub(crate) sync_nanos: AtomicU64,
     pub(crate) batches: AtomicU64,
     pub(crate) bytes: AtomicU64,
+    /// Bytes behind the snapshot that earlier lives had written.
+    pub(crate) bytes_before: AtomicU64,
     /// Bytes written when the newest snapshot was taken.
     pub(crate) bytes_at_snapshot: AtomicU64,
 }
@@ -149,13 +151,20 @@ impl Log {
         Counts::get(&self.counts.bytes)
     }
 
-    /// Bytes written since the newest snapshot, or since the start.
+    /// Notes what recovery found behind its snapshot.
+    pub(crate) fn note_bytes_before(&self, bytes: u64) {
+        self.counts.bytes_before.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes written since the newest snapshot, in this life and before.
     pub(crate) fn bytes_since_snapshot(&self) -> u64 {
-        self.bytes().saturating_sub(Counts::get(&self.counts.bytes_at_snapshot))
+        let before = Counts::get(&self.counts.bytes_before);
+        (before + self.bytes()).saturating_sub(Counts::get(&self.counts.bytes_at_snapshot))
     }
 
     /// Notes a snapshot, and how many bytes had been written when it was begun.
     pub(crate) fn note_snapshot(&self, written: u64) {
+        self.counts.bytes_before.store(0, Ordering::Relaxed);
         self.counts.bytes_at_snapshot.store(written, Ordering::Relaxed);
     }
 
@@ -192,11 +201,19 @@ impl Log {
         self.kept.read().segments.clone()
     }
 
-    /// Takes the oldest segment out, unless it is the last one or holds `keep_from`; readers that are in it finish.
-    pub(crate) fn drop_oldest(&self, keep_from: Seq) -> Option<Segment> {
+    /// The oldest segment, unless it is the last one or holds events from `keep_from` on.
+    pub(crate) fn oldest_behind(&self, keep_from: Seq) -> Option<Seq> {
+        let kept = self.kept.read();
+        let is_behind = kept.segments.get(1).is_some_and(|second| second.first <= keep_from);
+        is_behind.then(|| kept.segments[0].first)
+    }
+
+    /// Takes the oldest segment out, unless it is the last; readers that are in it finish.
+    pub(crate) fn drop_oldest(&self) {
         let segments = &mut self.kept.write().segments;
-        let is_behind = segments.get(1).is_some_and(|second| second.first <= keep_from);
-        is_behind.then(|| segments.remove(0))
+        if segments.len() > 1 {
+            segments.remove(0);
+        }
     }
 
     /// The first event that is kept, or the next one to come.

@@ -31,7 +31,7 @@ pub(crate) struct Maker {
     pub(crate) log: Arc<Log>,
     pub(crate) state: Mutex<Spare>,
     pub(crate) changed: Condvar,
-    /// What else wants to hear that there is space again.
+    /// Who wants to hear that there is space again, or that there never will be.
     pub(crate) on_space: Mutex<Option<Arc<Wake>>>,
 }
 
@@ -54,9 +54,12 @@ impl Maker {
             self.log.set_full(Some(free));
             return Ok(false);
         }
-        match self.make_of(&self.dir.join(SPARE_NAME), self.segment_bytes) {
+        let path = self.dir.join(SPARE_NAME);
+        match self.make_of(&path, self.segment_bytes) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_want_of_space(&error) => {
+                // What was made of it would take the space that is waited for.
+                self.disk.remove(&path)?;
                 self.log.set_full(Some(free));
                 return Ok(false);
             }
@@ -76,6 +79,9 @@ impl Maker {
         let zeros = vec![0; CHUNK_BYTES];
         let mut at = 0;
         while at < bytes {
+            if path.ends_with(SPARE_NAME) && *self.state.lock() == Spare::Closed {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, "nobody wants it any more"));
+            }
             let count = (bytes - at).min(CHUNK_BYTES as u64);
             write_full(file.as_mut(), &zeros[..count as usize], at)?;
             at += count;
@@ -101,11 +107,14 @@ impl Maker {
                 self.changed.notify_all();
                 is_made
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(error) => {
                 self.log
                     .fail(format!("the next segment in {} could not be made: {error}", self.dir.display()));
-                *self.state.lock() = Spare::Closed;
-                self.changed.notify_all();
+                self.close();
+                if let Some(wake) = &*self.on_space.lock() {
+                    wake.wake();
+                }
                 true
             }
         }
@@ -154,4 +163,10 @@ impl Maker {
         *self.state.lock() = Spare::Closed;
         self.changed.notify_all();
     }
+}
+
+/// A disk that is full answers the last write with a part of it, and the next with an error.
+fn is_want_of_space(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull, WriteZero};
+    matches!(error.kind(), QuotaExceeded | StorageFull | WriteZero)
 }

@@ -64,7 +64,7 @@ impl MemoryJournal {
             .add_segment(Segment { first: self.chain.next, place: Place::Memory(Arc::clone(&self.piece)) });
         self.pieces += 1;
         while self.pieces > 1 && self.pieces * PIECE_BYTES > self.bytes_max {
-            self.log.drop_oldest(Seq(u64::MAX));
+            self.log.drop_oldest();
             self.pieces -= 1;
         }
     }

@@ -8,7 +8,8 @@
 
 use super::batch::{BatchHeader, HEADER_BYTES, SegmentHeader};
 use super::chain::Chain;
-use super::handoff::{Filling, Handoff, Taken};
+use super::config::SEGMENT_BYTES_MIN;
+use super::handoff::{Filling, Handoff, READY_BYTES_MAX, Taken};
 use super::log::{Counts, Log, Place, Segment};
 use super::maker::Maker;
 use super::segment::{SPARE_NAME, URGENT_NAME, segment_path};
@@ -75,6 +76,8 @@ pub(crate) struct Writer {
     pub(crate) written: Seq,
     /// When the first unsynced batch was written, by the boot clock.
     pub(crate) unsynced_since: Option<Duration>,
+    /// The directory's lock: nobody else may write while this may.
+    pub(crate) lock: Option<Arc<dyn DiskFile>>,
 }
 
 /// The segment that is written to.
@@ -82,6 +85,8 @@ pub(crate) struct Writer {
 pub(crate) struct Current {
     pub(crate) path: PathBuf,
     pub(crate) file: Box<dyn DiskFile>,
+    /// The first event that may stand in it.
+    pub(crate) first: Seq,
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
 }
@@ -133,8 +138,16 @@ impl Writer {
     }
 
     fn carry_out(&mut self, taken: Taken) -> Result<Step, WriteError> {
+        if self.log.failure().is_some() {
+            // The making of a segment failed: what was not written by now never will be.
+            return Ok(Step::Closed);
+        }
         match taken {
             Taken::Batch => {
+                if self.batch.bytes.len() >= READY_BYTES_MAX {
+                    // The shard had stopped for want of room, and has it again.
+                    self.ring();
+                }
                 self.write()?;
                 if self.policy == SyncPolicy::EachBatch || self.until_sync() == Some(Duration::ZERO) {
                     self.sync()?;
@@ -150,6 +163,11 @@ impl Writer {
             Taken::Nothing => Ok(Step::Idle),
             Taken::Closed => {
                 self.seal()?;
+                Ok(Step::Closed)
+            }
+            Taken::Left => {
+                self.sync()?;
+                self.publish();
                 Ok(Step::Closed)
             }
         }
@@ -242,7 +260,10 @@ impl Writer {
 
     /// Makes sure that the current segment takes so many bytes more; begins the next one if not.
     fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
-        if self.current.as_ref().is_some_and(|current| current.offset + bytes <= current.bytes) {
+        // A segment without an event grows instead: the next one would have its name.
+        let next = self.chain.next;
+        let fits = |current: &Current| current.offset + bytes <= current.bytes || current.first == next;
+        if self.current.as_ref().is_some_and(fits) {
             return Ok(());
         }
         self.sync()?;
@@ -255,7 +276,11 @@ impl Writer {
             self.maker.turn();
         }
         let uses_spare = needed <= self.maker.segment_bytes && self.maker.wait_made();
-        let size = self.maker.segment_bytes.max(needed);
+        if let Some(reason) = self.log.failure() {
+            let source = io::Error::other(reason.to_owned());
+            return Err(WriteError { action: "going on in", path: self.dir.clone(), source });
+        }
+        let size = if uses_spare { self.maker.segment_bytes } else { needed.max(SEGMENT_BYTES_MIN) };
         let spare = self.dir.join(if uses_spare { SPARE_NAME } else { URGENT_NAME });
         if !uses_spare {
             // What was decided already has to be kept: this takes of the reserve that decisions leave alone. It has a
@@ -276,10 +301,8 @@ impl Writer {
         file.sync().map_err(failed("syncing", &spare))?;
         self.disk.rename(&spare, &path).map_err(failed("naming", &path))?;
         self.disk.sync_dir(&self.dir).map_err(failed("syncing", &self.dir))?;
-        if self.log.segments().last().is_none_or(|last| last.first != first) {
-            self.log.add_segment(Segment { first, place: Place::File(path.clone()) });
-        }
-        self.current = Some(Current { path, file, offset: HEADER_BYTES as u64, bytes: size });
+        self.log.add_segment(Segment { first, place: Place::File(path.clone()) });
+        self.current = Some(Current { path, file, first, offset: HEADER_BYTES as u64, bytes: size });
         if uses_spare {
             self.maker.want();
         }

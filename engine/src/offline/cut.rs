@@ -6,13 +6,13 @@
 
 use super::{DataDirectory, Walked};
 use crate::disk::{read_full, write_full};
-use crate::journal::segment::segment_path;
 use crate::slot::ShardIndex;
 use crate::store::walk::{Next, Walk};
 use crate::store::{ShardStore, StoreError};
 use stampede_core::{EventId, Seq};
+use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a cut would set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct CutPlan {
     pub bytes: u64,
     /// The last event that stays; seq 0 where none does.
     pub keeps: Seq,
-    /// Events behind the place that could still be read, one after the other.
+    /// Events of whole later segments that could still be read, one after the other.
     pub readable: u64,
     /// The first and the last of them.
     pub between: Option<(EventId, EventId)>,
@@ -39,7 +39,7 @@ pub struct CutPlan {
 
 impl DataDirectory {
     /// What a cut of a segment at an offset would set aside. The place must be one where a batch ends or the damage
-    /// begins, as a refused start or a check names it.
+    /// begins, as a refused start or a check names it; 0 sets the whole segment aside.
     pub fn plan_cut(&self, shard: ShardIndex, segment: &str, offset: u64) -> Result<CutPlan, StoreError> {
         let store = self.directory.shard(shard);
         let files = self.files(shard)?;
@@ -49,70 +49,68 @@ impl DataDirectory {
         };
         let found = files.segments.iter().position(|about| about.file == segment);
         let at = found.ok_or_else(|| wrong("the shard has no segment of this name"))?;
-        let first = files.segments[at].first;
-        let keeps = reach(&store, first, offset)?
-            .ok_or_else(|| wrong("no batch ends at this offset; take the one that a check names"))?;
-        let path = segment_path(&store.dir, first);
-        let file = store.disk.open(&path).map_err(ShardStore::io("opening", &path))?;
-        let size = file.size().map_err(ShardStore::io("reading", &path))?;
-        let later = |last: &Seq| *last > keeps;
-        let (readable, between) = self.readable_behind(shard, keeps)?;
+        let (first, size) = (files.segments[at].first, files.segments[at].bytes);
+        let (keeps, whole_from) = if offset > 0 {
+            let keeps = reach(&store, first, offset)?;
+            let keeps = keeps
+                .ok_or_else(|| wrong("no batch ends at this offset; take the one that a check names"))?;
+            (keeps, at + 1)
+        } else if at > 0 {
+            (Seq(first.0 - 1), at)
+        } else {
+            return Err(wrong("nothing would be left; restore the directory from a copy"));
+        };
+        let whole = &files.segments[whole_from..];
+        let next = whole.iter().map(|about| about.first).find(|first| first.0 > keeps.0 + 1);
+        let (readable, between) = self.readable_from(shard, next)?;
+        let later = files.snapshots.iter().filter(|about| about.last > keeps);
         Ok(CutPlan {
             shard,
             segment: segment.to_owned(),
             offset,
-            bytes: size.saturating_sub(offset),
+            bytes: if offset > 0 { size.saturating_sub(offset) } else { 0 },
             keeps,
             readable,
             between,
-            segments: files.segments[at + 1..].iter().map(|about| about.file.clone()).collect(),
-            snapshots: files
-                .snapshots
-                .iter()
-                .filter(|about| later(&about.last))
-                .map(|about| about.file.clone())
-                .collect(),
+            segments: whole.iter().map(|about| about.file.clone()).collect(),
+            snapshots: later.map(|about| about.file.clone()).collect(),
         })
     }
 
     /// Carries a plan out; gives the directory in which everything was set aside. The directory has to be locked.
     pub fn cut(&self, plan: &CutPlan) -> Result<PathBuf, StoreError> {
+        self.require_lock()?;
         let store = self.directory.shard(plan.shard);
         let aside = store.dir.join("cut");
         let path = store.dir.join(&plan.segment);
         let carry_out = || {
             store.disk.create_dir(&aside)?;
-            let mut file = store.disk.open(&path)?;
-            let mut bytes = vec![0; plan.bytes as usize];
-            read_full(file.as_ref(), &mut bytes, plan.offset)?;
-            let copy_path = aside.join(format!("{}-from-{}", plan.segment, plan.offset));
-            let mut copy = store.disk.create(&copy_path)?;
-            write_full(copy.as_mut(), &bytes, 0)?;
-            copy.sync()?;
+            if plan.bytes > 0 {
+                copy_end(&store, &path, plan, &aside)?;
+            }
             for name in plan.snapshots.iter().chain(plan.segments.iter().rev()) {
                 store.disk.rename(&store.dir.join(name), &aside.join(name))?;
             }
             store.disk.sync_dir(&aside)?;
             store.disk.sync_dir(&store.dir)?;
-            bytes.fill(0);
-            write_full(file.as_mut(), &bytes, plan.offset)?;
-            file.sync()
+            if plan.bytes > 0 { blank_end(&store, &path, plan) } else { Ok(()) }
         };
         carry_out().map_err(ShardStore::io("cutting", &path))?;
         Ok(aside)
     }
 
-    /// How many events behind a place can be read in one go, as far as the journal is whole there.
-    fn readable_behind(
+    /// How many events of whole later segments can be read in one go: what a cut gives up although it could be read.
+    fn readable_from(
         &self,
         shard: ShardIndex,
-        keeps: Seq,
+        from: Option<Seq>,
     ) -> Result<(u64, Option<(EventId, EventId)>), StoreError> {
         let (mut count, mut between) = (0, None);
-        self.walk(shard, None, &mut |walked| {
-            if let Walked::Entry(entry) = walked
-                && entry.stamp.id.seq > keeps
-            {
+        if from.is_none() {
+            return Ok((count, between));
+        }
+        self.walk(shard, from, &mut |walked| {
+            if let Walked::Entry(entry) = walked {
                 let id = entry.stamp.id;
                 between = Some((between.map_or(id, |(first, _)| first), id));
                 count += 1;
@@ -121,6 +119,35 @@ impl DataDirectory {
         })?;
         Ok((count, between))
     }
+}
+
+/// Bytes that are copied or blanked at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Copies the end of a segment to a file of its own.
+fn copy_end(store: &ShardStore, path: &Path, plan: &CutPlan, aside: &Path) -> io::Result<()> {
+    let file = store.disk.open(path)?;
+    let mut copy = store.disk.create(&aside.join(format!("{}-from-{}", plan.segment, plan.offset)))?;
+    let mut at = 0;
+    while at < plan.bytes {
+        let mut bytes = vec![0; CHUNK_BYTES.min(plan.bytes - at) as usize];
+        read_full(file.as_ref(), &mut bytes, plan.offset + at)?;
+        write_full(copy.as_mut(), &bytes, at)?;
+        at += bytes.len() as u64;
+    }
+    copy.sync()
+}
+
+/// Writes zeros over the end of a segment.
+fn blank_end(store: &ShardStore, path: &Path, plan: &CutPlan) -> io::Result<()> {
+    let mut file = store.disk.open(path)?;
+    let mut at = 0;
+    while at < plan.bytes {
+        let zeros = vec![0; CHUNK_BYTES.min(plan.bytes - at) as usize];
+        write_full(file.as_mut(), &zeros, plan.offset + at)?;
+        at += zeros.len() as u64;
+    }
+    file.sync()
 }
 
 /// The last event before an offset of a segment, if whole batches lead there.

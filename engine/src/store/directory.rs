@@ -24,8 +24,8 @@ pub(crate) struct Directory {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     about: About,
-    /// Held until the directory is dropped. `None` where somebody only reads.
-    _lock: Option<Box<dyn DiskFile>>,
+    /// Held as long as anybody may write. `None` where somebody only reads.
+    lock: Option<Arc<dyn DiskFile>>,
 }
 
 /// What a directory says of itself.
@@ -58,9 +58,19 @@ impl Directory {
         let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
         let about = match read(disk.as_ref(), path)? {
             Some(about) => about,
-            None => found(disk.as_ref(), path, founding)?,
+            None => {
+                let first = path.join("shard-0000");
+                let names = disk.list(&first).map_err(ShardStore::io("listing", &first))?;
+                if !names.is_empty() {
+                    let expected = "the directory has shards, and this file, which says how many, is missing; \
+                                    restore it from a copy";
+                    let path = path.join(ABOUT_NAME);
+                    return Err(StoreError::Unreadable { path, expected: expected.to_owned() });
+                }
+                found(disk.as_ref(), path, founding)?
+            }
         };
-        let directory = Directory { disk, path: path.to_owned(), about, _lock: Some(lock) };
+        let directory = Directory { disk, path: path.to_owned(), about, lock: Some(Arc::from(lock)) };
         match founding.shards {
             Some(given) if given != about.shards => {
                 Err(StoreError::OtherShards { path: path.to_owned(), has: about.shards, given })
@@ -75,7 +85,7 @@ impl Directory {
             path: path.join(ABOUT_NAME),
             expected: "a data directory has this file; is this one?".to_owned(),
         })?;
-        Ok(Directory { disk, path: path.to_owned(), about, _lock: None })
+        Ok(Directory { disk, path: path.to_owned(), about, lock: None })
     }
 
     /// Opens a directory to change it while no server uses it.
@@ -84,7 +94,12 @@ impl Directory {
         let lock_path = path.join(LOCK_NAME);
         let lock = directory.disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
         let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
-        Ok(Directory { _lock: Some(lock), ..directory })
+        Ok(Directory { lock: Some(Arc::from(lock)), ..directory })
+    }
+
+    /// The lock, for those who write: it is free when the last of them is gone.
+    pub(crate) fn lock(&self) -> Option<Arc<dyn DiskFile>> {
+        self.lock.clone()
     }
 
     /// How many shards it was made with.

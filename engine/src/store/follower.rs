@@ -16,6 +16,7 @@ use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
 use stampede_core::Entries;
 use stampede_core::{EventId, Seq, Settings, UnixMs};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A snapshot that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,28 +48,54 @@ pub enum SnapshotError {
     /// Another one is being made: each holds a copy of the state.
     #[error("a snapshot is being made already")]
     Running,
+    /// The engine stops.
+    #[error("the engine stops; no snapshot was made")]
+    Stopping,
+    /// The state contradicted itself.
+    #[error("the follower panicked: {0}")]
+    Panicked(String),
     /// The directory could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Makes a snapshot of everything up to `upto`.
-pub(crate) fn take(store: &ShardStore, settings: Settings, upto: Seq) -> Result<SnapshotReport, StoreError> {
+/// Makes a snapshot of everything up to `upto`, unless `is_over` comes true before.
+pub(crate) fn take(
+    store: &ShardStore,
+    settings: Settings,
+    upto: Seq,
+    is_over: &AtomicBool,
+) -> Result<SnapshotReport, SnapshotError> {
     let mut found = load_newest(store, settings, Until::End)?;
-    let archived = follow(store, &mut found, upto)?;
+    set_aside(store, &found)?;
+    let archived = follow(store, &mut found, upto, is_over)?;
     let last = found.machine.last_event();
     let is_new = found.snapshot != Some(last);
     let digest = found.machine.digest();
     let (path, bytes) = if is_new {
-        snapshot::write(store, &found.machine)?
+        snapshot::write(store, &found.machine, is_over)?
     } else {
         (snapshot_path(&store.dir, last.seq), 0)
     };
     Ok(SnapshotReport { last, digest, path, bytes, replayed: found.replayed, archived })
 }
 
+/// Gives snapshots that cannot be loaded another name, so that nothing is let go on their account.
+fn set_aside(store: &ShardStore, found: &Found) -> Result<(), StoreError> {
+    for (path, _) in &found.flawed {
+        let aside = path.with_extension("flawed");
+        store.disk.rename(path, &aside).map_err(ShardStore::io("setting aside", path))?;
+    }
+    Ok(())
+}
+
 /// Replays up to an event that is durable.
-fn follow(store: &ShardStore, found: &mut Found, upto: Seq) -> Result<Vec<PathBuf>, StoreError> {
+fn follow(
+    store: &ShardStore,
+    found: &mut Found,
+    upto: Seq,
+    is_over: &AtomicBool,
+) -> Result<Vec<PathBuf>, SnapshotError> {
     let archived = Vec::new();
     let from = Seq(found.machine.last_event().seq.0 + 1);
     if from > upto {
@@ -76,10 +103,13 @@ fn follow(store: &ShardStore, found: &mut Found, upto: Seq) -> Result<Vec<PathBu
     }
     let Some((mut walk, mut reading)) = Walk::begin(store, from)? else { return Ok(archived) };
     while walk.chain().next <= upto {
+        if is_over.load(Ordering::Relaxed) {
+            return Err(SnapshotError::Stopping);
+        }
         let (header, offset) = match walk.next(&mut reading)? {
             Next::Batch(header, offset) => (header, offset),
             Next::End | Next::Torn(_) => {
-                return Err(store.damaged(walk.path(), walk.offset(), Damage::Broken));
+                return Err(store.damaged(walk.path(), walk.offset(), Damage::Broken).into());
             }
         };
         let path = walk.path().to_owned();
@@ -114,7 +144,8 @@ pub(crate) fn let_go(
         store.disk.remove(&path).map_err(ShardStore::io("removing", &path))?;
     }
     // With one snapshot alone everything stays: were it damaged, nothing else would do.
-    let Some(&covered) = kept.get(surplus).filter(|_| kept.len() > 1) else { return Ok(()) };
+    let left = &kept[surplus..];
+    let (&covered, true) = (left.first().unwrap_or(&Seq(0)), left.len() > 1) else { return Ok(()) };
     let (mut bytes, mut sizes) = (0, Vec::new());
     for first in segments(&names) {
         let path = segment_path(&store.dir, first);
@@ -132,9 +163,10 @@ pub(crate) fn let_go(
         if bytes <= keep.keep_bytes && !is_old {
             break;
         }
-        let Some(gone) = log.drop_oldest(Seq(covered.0 + 1)) else { break };
-        let path = segment_path(&store.dir, gone.first);
+        let Some(old) = log.oldest_behind(Seq(covered.0 + 1)) else { break };
+        let path = segment_path(&store.dir, old);
         store.disk.remove(&path).map_err(ShardStore::io("removing", &path))?;
+        log.drop_oldest();
         bytes -= size;
     }
     Ok(())

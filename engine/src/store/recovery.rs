@@ -16,8 +16,7 @@ use crate::journal::log::{Place, Segment};
 use crate::journal::segment::{segment_path, segments, snapshots};
 use crate::panics::panic_message;
 use crate::slot::ShardIndex;
-use stampede_core::Entries;
-use stampede_core::{EventId, Machine, Seq, Settings, UnixMs};
+use stampede_core::{CodecError, Entries, EventId, Machine, Seq, Settings, UnixMs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -83,6 +82,8 @@ pub(crate) struct Found {
     pub(crate) flawed: Vec<(PathBuf, String)>,
     pub(crate) replayed: u64,
     pub(crate) torn: Option<Cut>,
+    /// Bytes of journal behind the snapshot.
+    pub(crate) bytes: u64,
     /// From where on the last segment's bytes may never have reached the disk.
     unsure_from: u64,
 }
@@ -118,7 +119,14 @@ pub(crate) fn find_until(
     let from = Seq(found.machine.last_event().seq.0 + 1);
     let Some((mut walk, mut reading)) = Walk::begin(store, from).map_err(|error| found.explain(error))?
     else {
-        return Ok(found);
+        // Whoever made a snapshot had a journal, and its last segment is never let go.
+        let has_snapshots = found.snapshot.is_some() || !found.flawed.is_empty();
+        let dir = store.dir.clone();
+        return if has_snapshots {
+            Err(StoreError::NoJournal { shard: store.shard.get(), dir })
+        } else {
+            Ok(found)
+        };
     };
     loop {
         let (passed, of) = walk.passed();
@@ -149,17 +157,16 @@ pub(crate) fn find_until(
     Ok(found)
 }
 
-/// Recovers a shard for a writer: reads it, cuts a torn end, and makes sure that what was read is on the disk.
-pub(crate) fn recover(
-    store: &ShardStore,
-    settings: Settings,
-    progress: &dyn RecoveryProgress,
-) -> Result<Found, StoreError> {
+/// Readies a shard that was found for a writer: removes what was never finished, cuts a torn end, and makes sure that
+/// what was read is on the disk. Call it once every shard was found, so that a refused start has changed nothing.
+pub(crate) fn settle(store: &ShardStore, found: &Found) -> Result<(), StoreError> {
     store.disk.create_dir(&store.dir).map_err(ShardStore::io("making", &store.dir))?;
     remove_leftovers(store)?;
-    let found = find(store, settings, progress)?;
-    found.make_durable(store)?;
-    Ok(found)
+    if let Some(cut) = &found.torn {
+        let (segment, offset, bytes) = (cut.segment.display(), cut.offset, cut.bytes);
+        tracing::warn!(shard = %store.shard, %segment, offset, bytes, why = cut.why, "a torn end is cut");
+    }
+    found.make_durable(store)
 }
 
 /// Removes what an interrupted life had begun and not named yet.
@@ -217,6 +224,7 @@ impl Found {
             flawed,
             replayed: 0,
             torn: None,
+            bytes: 0,
             unsure_from: 0,
         }
     }
@@ -246,6 +254,7 @@ impl Found {
         if header.next().0 <= self.machine.last_event().seq.0 + 1 {
             return Ok(true);
         }
+        self.bytes += header.span() as u64;
         let path = walk.path().to_owned();
         let body = reading.body(&path, header, offset)?;
         let replayed = catch_unwind(AssertUnwindSafe(|| replay_body(&mut self.machine, body, header, until)));
@@ -265,7 +274,7 @@ impl Found {
 
     fn end_at(&mut self, store: &ShardStore, walk: &Walk, until: Until) -> Result<(), StoreError> {
         let (last, seen) = (self.machine.last_event().seq.0, walk.chain().next.0 - 1);
-        if until == Until::End && seen < last {
+        if until == Until::End && seen != last {
             let what = Damage::Short { last: seen, snapshot: last };
             return Err(store.damaged(walk.path(), walk.offset(), what));
         }
@@ -304,7 +313,7 @@ fn replay_body(
     body: &[u8],
     header: &BatchHeader,
     until: Until,
-) -> Result<(u64, bool), stampede_core::CodecError> {
+) -> Result<(u64, bool), CodecError> {
     let last = machine.last_event().seq;
     let mut entries = Entries::new(body, header.first_id(), header.base);
     for _ in header.first.0..=last.0 {
@@ -322,6 +331,9 @@ fn replay_body(
         }
         machine.replay(entry.stamp, &entry.event);
         count += 1;
+    }
+    if entries.next_id().seq != header.next() {
+        return Err(CodecError { offset: entries.offset(), expected: "as many events as the batch says" });
     }
     Ok((count, true))
 }

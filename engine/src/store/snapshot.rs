@@ -12,6 +12,7 @@ use stampede_core::CodecError;
 use stampede_core::{EventId, Machine, Seq, Settings};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 const MAGIC: [u8; 8] = *b"STPDSNAP";
@@ -45,6 +46,8 @@ pub(crate) enum Flaw {
     Cut,
     #[error("it makes no state: {0}")]
     Content(#[from] CodecError),
+    #[error("its state has another digest than it says")]
+    Digest,
     #[error("it holds event {held}, and its header says {said}")]
     OtherEvent { held: EventId, said: EventId },
 }
@@ -82,7 +85,13 @@ impl SnapshotHeader {
 }
 
 /// Writes the state of a machine; gives the file and its length.
-pub(crate) fn write(store: &ShardStore, machine: &Machine) -> Result<(PathBuf, u64), StoreError> {
+///
+/// `is_over` is looked at on the way: an engine that stops does not wait for a snapshot.
+pub(crate) fn write(
+    store: &ShardStore,
+    machine: &Machine,
+    is_over: &AtomicBool,
+) -> Result<(PathBuf, u64), StoreError> {
     let header =
         SnapshotHeader { shard: store.shard.get(), last: machine.last_event(), digest: machine.digest() };
     let path = snapshot_path(&store.dir, header.last.seq);
@@ -92,6 +101,9 @@ pub(crate) fn write(store: &ShardStore, machine: &Machine) -> Result<(PathBuf, u
         out.put(&header.bytes())?;
         let mut all = Xxh3::new();
         machine.save(|piece| {
+            if is_over.load(Ordering::Relaxed) {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, "the engine stops"));
+            }
             let hash = xxh3_64(piece);
             all.update(&hash.to_le_bytes());
             out.piece(piece, hash)
@@ -103,8 +115,14 @@ pub(crate) fn write(store: &ShardStore, machine: &Machine) -> Result<(PathBuf, u
         store.disk.sync_dir(&store.dir)?;
         Ok(out.at)
     };
-    let bytes = write().map_err(ShardStore::io("writing", &temporary))?;
-    Ok((path, bytes))
+    match write() {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(error) => {
+            // What is there of it helps nobody and takes space; if it cannot go now, the next start removes it.
+            let _left = store.disk.remove(&temporary);
+            Err(ShardStore::io("writing", &temporary)(error))
+        }
+    }
 }
 
 /// Loads a snapshot into a machine.
@@ -123,6 +141,9 @@ pub(crate) fn load(
     }
     if machine.last_event() != header.last || header.last.seq != last {
         return Err(Flaw::OtherEvent { held: machine.last_event(), said: header.last });
+    }
+    if machine.digest() != header.digest {
+        return Err(Flaw::Digest);
     }
     Ok((machine, header))
 }

@@ -122,10 +122,19 @@ impl Walk {
                     Err(misfit) => Err(self.store.damaged(&self.path, offset, misfit)),
                 };
             }
-            if self.is_last()? || reading.used_until(&self.path, offset)? > offset {
-                return self.end(reading, "its last batch was not written wholly");
+            let is_last = self.is_last()?;
+            let until = reading.used_until(&self.path, offset)?;
+            if !is_last && until == offset {
+                self.enter_next(reading)?;
+                continue;
             }
-            self.enter_next(reading)?;
+            let end = self.end(reading, "its last batch was not written wholly");
+            // A writer may have been at work: what stands behind a batch that was durable leaves that batch whole.
+            reading.window.clear();
+            if until > offset && reading.batch(&self.path, offset)?.is_some() {
+                continue;
+            }
+            return end;
         }
     }
 

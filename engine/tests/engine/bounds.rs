@@ -154,7 +154,7 @@ fn a_configuration_out_of_range_is_refused_with_the_field_and_the_range() {
             "segment_bytes: 64 KiB to 4 GiB is",
         ),
         (JournalConfig { async_sync_ms: 0, ..JournalConfig::DEFAULT }, "async_sync_ms: 1 to 60,000 is"),
-        (JournalConfig { snapshots: 0, ..JournalConfig::DEFAULT }, "snapshots: at least 1 is"),
+        (JournalConfig { snapshots: 1, ..JournalConfig::DEFAULT }, "snapshots: at least 2 is"),
     ];
     for (journal, expected) in rows {
         let message = refused(EngineConfig { journal, ..config() });

@@ -216,7 +216,7 @@ fn a_damaged_end_is_given_up_on_an_operators_word_and_set_aside() {
     assert!(matches!(wrong, Err(StoreError::Unreadable { .. })), "{wrong:?}");
     let plan = directory.plan_cut(first, &name, *offset).expect("this is where it ends");
     assert_eq!(plan.keeps, found.last.seq);
-    assert!(!plan.segments.is_empty() && plan.readable == 0, "{plan:?}");
+    assert!(!plan.segments.is_empty() && plan.readable > 0, "{plan:?}");
     let aside = directory.cut(&plan).expect("it can be cut");
     assert_eq!(fs::read_dir(aside).expect("it is there").count(), 1 + plan.segments.len());
     assert!(directory.verify(first).expect("it can be read").is_good());
