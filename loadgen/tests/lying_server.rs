@@ -240,3 +240,23 @@ fn a_reservation_whose_answer_was_lost_is_in_doubt_and_no_difference() {
     let (code, text) = rush(Lie::None, &[]);
     assert!(code == Some(0) && !text.contains("in doubt"), "{text}");
 }
+
+#[test]
+fn a_closed_loop_finds_each_reservation_on_the_feed_once() {
+    for (lie, code, said) in [
+        (Lie::None, 0, "three views: answers, feed, server: 601 events, 0 differences"),
+        (Lie::FeedLacks, 1, "feed: expected 600 reservations of the run, found 599"),
+        (Lie::FeedDoubles, 1, "feed: expected 0 reservations accepted again, found 1"),
+        (Lie::FeedChanges("id", "someone"), 1, "feed: expected 0 reservations of others, found 1"),
+        (Lie::FeedGap, 1, "feed:0 after 1795349229769-19: expected entry …-20, found 1795349229769-21"),
+        (Lie::FeedForgets, 1, "feed: feed:0 after 0-0: ERR the feed begins at"),
+    ] {
+        let addr = shop::server::open(lie);
+        let mut args = vec!["steady", "--closed", "--requests", "600", "--connections", "4"];
+        args.extend(["--pipeline", "8", "--prefix", "t", "--addr", &addr]);
+        let output = load(&args);
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{lie:?}: {text}");
+        assert!(text.contains(said), "{lie:?}: {text}");
+    }
+}

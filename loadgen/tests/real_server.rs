@@ -45,8 +45,8 @@ fn the_closed_loop_counts_what_the_server_counts() {
         let plan = ClosedLoop { connections: 4, pipeline: 16, ..ClosedLoop::new(addr, Work::Ping, 12_000) };
         let buy = sale::run_closed("c1", HotOffer::Buy, &plan).expect("it runs");
         assert_eq!((buy.counts.accepted, buy.faults.len()), (12_000, 0), "{:?}", buy.faults);
-        // The offer, and one entry for each reservation.
-        assert_eq!(buy.feed_events, Some(12_001));
+        // The offer, one entry for each reservation, and what the server counts of demand now and then.
+        assert!(buy.feed_events.is_some_and(|events| events > 12_000), "{:?}", buy.feed_events);
         let sold_out = sale::run_closed("c2", HotOffer::SoldOut, &plan).expect("it runs");
         assert_eq!((sold_out.counts.refused, sold_out.faults.len()), (12_000, 0), "{:?}", sold_out.faults);
         let groups = sale::run_closed("c3", HotOffer::Groups(3), &plan).expect("it runs");
