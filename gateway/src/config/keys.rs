@@ -192,9 +192,9 @@ pub const KEYS: &[Key] = &[
         "journal.snapshots",
         "snapshots",
         JOURNAL.snapshots as u64,
-        1,
+        2,
         100,
-        "How many snapshots of each shard are kept.",
+        "How many snapshots of each shard are kept: with one alone a flaw in it would be the end.",
     ),
     number(
         "journal.feed_bytes",

@@ -348,6 +348,31 @@ fn a_long_read_comes_in_parts_bounded_by_count_and_by_bytes() {
     assert!(back >= seen, "{back} entries backwards, {seen} forwards");
 }
 
+/// A page of the journal holds a mebibyte. Large entries once filled it before a page read backwards had reached its newest
+/// entry, and those between were passed over.
+#[test]
+fn large_entries_are_read_backwards_without_a_gap() {
+    let server = server();
+    let mut client = server.connect();
+    let tags =
+        |list: char| (0..64).map(|index| format!("\"{list}{index:050}\"")).collect::<Vec<_>>().join(",");
+    let admit = format!(r#"{{"all":[{}],"any":[{}],"none":[{}]}}"#, tags('a'), tags('b'), tags('c'));
+    let offer = format!(r#"{{"price":5,"stock":1,"admit":{admit}}}"#);
+    for index in 0..300 {
+        assert_eq!(client.call(&["OFFER", "PUT", &format!("sku{index}"), &offer]).status(), "OK");
+    }
+    let (mut upto, mut next) = ("+".to_owned(), 300);
+    while next > 0 {
+        let read = ids(&client.call(&["XREVRANGE", "feed:0", &upto, "-"]));
+        assert!(!read.is_empty(), "{next} entries are missing");
+        for id in &read {
+            assert!(id.ends_with(&format!("-{next}")), "{id} came where {next} was due");
+            next -= 1;
+        }
+        upto = format!("({}", read[read.len() - 1]);
+    }
+}
+
 #[test]
 fn without_a_count_a_read_brings_a_thousand() {
     let server = server();

@@ -81,15 +81,21 @@ impl Source<'_> {
     pub(super) fn read_back(&mut self, ask: &RangeAsk, room: &mut Room) -> Result<Entries, FeedError> {
         let mut found = Entries::default();
         let Some(mut upto) = self.last_of(ask)? else { return Ok(found) };
-        let mut is_over = false;
+        let (mut is_over, mut at_once) = (false, PAGE_ENTRIES as u64);
         while !is_over && !room.is_full() {
             let first = self.feed.bounds().first.seq.0;
-            let count = (PAGE_ENTRIES as u64).min(room.entries as u64).min((upto + 1).saturating_sub(first));
+            let count = at_once.min(room.entries as u64).min((upto + 1).saturating_sub(first));
             if count == 0 {
                 break;
             }
             let begin = upto + 1 - count;
             self.feed.read(FeedFrom::AtSeq(Seq(begin)), count as usize, self.page)?;
+            let read = self.page.len() as u64;
+            if read < count && count > 1 {
+                // Large entries: the page was full before it reached the end. Begin so much nearer to it.
+                at_once = read.max(1);
+                continue;
+            }
             let (mut chunk, mut ends) = (Entries::default(), vec![0]);
             let protocol = self.protocol;
             self.page.for_each(|entry| {
