@@ -178,10 +178,15 @@ impl<S: TimeSource> Shard<S> {
         Ok(if is_idle { Went::Idle { durable } } else { Went::On })
     }
 
-    /// Whether every queued run is decided and released, and every event durable.
+    /// Whether every queued run is decided and released, the demand told, and every event durable.
     fn is_settled(&self) -> Result<bool, JournalError> {
         let is_empty = self.queues.batch.is_empty() && self.queues.unreleased.is_empty();
-        Ok(is_empty && self.journal.durable()? >= self.machine.last_event().seq)
+        Ok(is_empty && !self.has_untold_demand() && self.journal.durable()? >= self.machine.last_event().seq)
+    }
+
+    /// Whether a checkpoint of the demand could be written.
+    fn has_untold_demand(&self) -> bool {
+        self.machine.demand_due().is_some() && self.journal.full().is_none()
     }
 
     fn has_room(&self) -> bool {
@@ -204,6 +209,12 @@ impl<S: TimeSource> Shard<S> {
         if self.is_caught_up {
             requests = self.queues.fill(&self.door.inbox);
             self.queues.decide(&mut self.machine, now, &mut recorder);
+        }
+        // At an orderly end nothing comes after the last second: it is told at once.
+        if self.door.inbox.is_over() && self.queues.batch.is_empty() {
+            self.machine.tell_demand(now, &mut recorder);
+        } else {
+            self.machine.checkpoint_demand(now, &mut recorder);
         }
         let events = recorder.count;
         if events > 0 {
@@ -239,6 +250,7 @@ impl<S: TimeSource> Shard<S> {
         let has_space = self.queues.unreleased_weight < UNRELEASED_WEIGHT;
         let is_settled = self.is_settled()?;
         let is_full = self.journal.full().is_some();
+        let has_untold = had_room && self.has_untold_demand();
         let at_most = match (had_room, is_full) {
             // What is due waits for space: its deadline is nothing to wake up for.
             (_, true) => Some(SLEEP_MAX),
@@ -251,7 +263,7 @@ impl<S: TimeSource> Shard<S> {
             can_decide
                 || !matches!(journal.durable(), Ok(seq) if seq == durable)
                 || journal.full().is_some() != is_full
-                || (is_settled && door.inbox.is_over())
+                || ((is_settled || has_untold) && door.inbox.is_over())
                 || door.is_abandoned()
         });
         Ok(())
@@ -259,7 +271,7 @@ impl<S: TimeSource> Shard<S> {
 
     /// How long until something falls due, as far as a sleep may last; `None` when nothing ever does.
     fn until_due(&mut self) -> Option<Duration> {
-        let due = self.machine.next_due()?;
+        let due = [self.machine.next_due(), self.machine.demand_due()].into_iter().flatten().min()?;
         let length = due.from_now(self.clock.now());
         Some(Duration::from_millis(length.get()).min(SLEEP_MAX))
     }

@@ -4,6 +4,7 @@
 //! and loads the state at one event; `recovery` makes a machine of both; `follower` makes the next snapshot beside the
 //! running shard. Called by the engine at its start, by its snapshots, and by the offline tools.
 
+pub(crate) mod archive;
 pub(crate) mod directory;
 pub(crate) mod follower;
 pub(crate) mod recovery;

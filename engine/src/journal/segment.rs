@@ -28,6 +28,11 @@ pub(crate) fn snapshot_path(dir: &Path, last: Seq) -> PathBuf {
     dir.join(format!("{:020}{SNAPSHOT_SUFFIX}", last.0))
 }
 
+/// Where the reservations lie that this event removed.
+pub(crate) fn archive_path(dir: &Path, removal: Seq) -> PathBuf {
+    dir.join("archive").join(format!("{:020}.jsonl", removal.0))
+}
+
 /// The segments among these names, in order.
 pub(crate) fn segments(names: &[String]) -> Vec<Seq> {
     numbered(names, SEGMENT_SUFFIX)

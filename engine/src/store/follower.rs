@@ -6,15 +6,14 @@
 //! by the offline tools.
 
 use super::recovery::{Found, Until, load_newest};
-use super::snapshot;
 use super::walk::{Next, Walk};
 use super::{Damage, ShardStore, StoreError};
+use super::{archive, snapshot};
 use crate::journal::JournalConfig;
 use crate::journal::batch::SegmentHeader;
 use crate::journal::log::Log;
 use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
-use stampede_core::Entries;
-use stampede_core::{EventId, Seq, Settings, UnixMs};
+use stampede_core::{Entries, Event, EventId, Seq, Settings, UnixMs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -96,7 +95,7 @@ fn follow(
     upto: Seq,
     is_over: &AtomicBool,
 ) -> Result<Vec<PathBuf>, SnapshotError> {
-    let archived = Vec::new();
+    let mut archived = Vec::new();
     let from = Seq(found.machine.last_event().seq.0 + 1);
     if from > upto {
         return Ok(archived);
@@ -120,7 +119,9 @@ fn follow(
             if entry.stamp.id.seq <= found.machine.last_event().seq {
                 continue;
             }
-            // ARCHIVE
+            if let Event::OfferRemoved { offer } = entry.event {
+                archived.push(archive::write(store, &found.machine, offer, &entry)?);
+            }
             found.machine.replay(entry.stamp, &entry.event);
             found.replayed += 1;
         }

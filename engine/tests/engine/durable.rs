@@ -67,6 +67,13 @@ fn all(feed: &Feed) -> Vec<(EventId, String)> {
     entries
 }
 
+/// All but the checkpoints of the demand: how many those are hangs on how fast the test runs.
+fn sales(feed: &Feed) -> Vec<(EventId, String)> {
+    let mut entries = all(feed);
+    entries.retain(|(_, event)| !event.starts_with("Demand"));
+    entries
+}
+
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let listed = fs::read_dir(dir.join("shard-0000")).expect("the shard has a directory");
     let mut paths: Vec<PathBuf> = listed.map(|entry| entry.expect("it can be listed").path()).collect();
@@ -83,7 +90,7 @@ fn a_restart_answers_the_same_and_goes_on_in_a_new_epoch() {
     put(&mut client, "sku", 2_000);
     let before: Vec<String> = (0..1_000).map(|n| buy(&mut client, n)).collect();
     let feed = engine.feed(shard(&engine)).expect("it has a feed");
-    let (shown, epoch) = (all(&feed), engine.epoch());
+    let (shown, epoch) = (sales(&feed), engine.epoch());
     assert_eq!(shown.len(), 1_001);
     assert!(segments(dir.path()).len() > 1, "small segments fill");
     drop(client);
@@ -93,7 +100,9 @@ fn a_restart_answers_the_same_and_goes_on_in_a_new_epoch() {
     let engine = start(dir.path());
     assert!(engine.epoch() > epoch);
     let recovered = &engine.recovered()[0];
-    assert_eq!((recovered.replayed, recovered.last.seq, &recovered.cut), (1_001, Seq(1_001), &None));
+    let last = recovered.last.seq;
+    assert_eq!((recovered.replayed, &recovered.cut), (last.0, &None));
+    assert!(last > Seq(1_001), "an orderly end tells the demand");
     let mut client = engine.client();
     for n in [0, 1, 500, 999] {
         let replayed = before[n as usize].replace("replayed: false", "replayed: true");
@@ -101,9 +110,9 @@ fn a_restart_answers_the_same_and_goes_on_in_a_new_epoch() {
     }
     buy(&mut client, 1_000);
     let feed = engine.feed(shard(&engine)).expect("it has a feed");
-    let after = all(&feed);
+    let after = sales(&feed);
     assert_eq!(after[..1_001], shown[..]);
-    assert_eq!(after[1_001].0, EventId { epoch: engine.epoch(), seq: Seq(1_002) });
+    assert!(after[1_001].0.epoch == engine.epoch() && after[1_001].0.seq > last, "{:?}", after[1_001].0);
 }
 
 #[test]
@@ -114,10 +123,11 @@ fn a_snapshot_and_what_follows_it_make_the_same_state() {
     put(&mut client, "sku", 5_000);
     let before: Vec<String> = (0..1_500).map(|n| buy(&mut client, n)).collect();
     let first = engine.snapshot(shard(&engine)).expect("a snapshot");
-    assert_eq!((first.last.seq, first.replayed), (Seq(1_501), 1_501));
+    assert!(first.last.seq >= Seq(1_501) && first.replayed == first.last.seq.0, "{first:?}");
     (1_500..2_000).for_each(|n| drop(buy(&mut client, n)));
     let second = engine.snapshot(shard(&engine)).expect("a snapshot");
-    assert_eq!((second.last.seq, second.replayed), (Seq(2_001), 500));
+    assert_eq!(second.replayed, second.last.seq.0 - first.last.seq.0);
+    assert!(second.replayed >= 500, "{second:?}");
     (2_000..2_100).for_each(|n| drop(buy(&mut client, n)));
     let kept = engine.feed(shard(&engine)).expect("it has a feed").bounds();
     assert!(kept.first.seq > Seq(1), "what both snapshots cover is let go");
@@ -127,7 +137,9 @@ fn a_snapshot_and_what_follows_it_make_the_same_state() {
 
     let engine = start(dir.path());
     let recovered = &engine.recovered()[0];
-    assert_eq!((recovered.snapshot, recovered.replayed), (Some(second.last), 100));
+    assert_eq!(recovered.snapshot, Some(second.last));
+    assert_eq!(recovered.replayed, recovered.last.seq.0 - second.last.seq.0);
+    assert!(recovered.replayed > 100, "{recovered:?}");
     let mut client = engine.client();
     assert_eq!(buy(&mut client, 7), before[7].replace("replayed: false", "replayed: true"));
     let feed = engine.feed(shard(&engine)).expect("it has a feed");
@@ -145,7 +157,9 @@ fn a_snapshot_and_what_follows_it_make_the_same_state() {
     fs::write(path, bytes).expect("it can be written");
     let engine = start(dir.path());
     let recovered = &engine.recovered()[0];
-    assert_eq!((recovered.snapshot, recovered.replayed), (Some(first.last), 600));
+    assert_eq!(recovered.snapshot, Some(first.last));
+    assert_eq!(recovered.replayed, recovered.last.seq.0 - first.last.seq.0);
+    assert!(recovered.replayed > 600, "{recovered:?}");
     assert_eq!(recovered.flawed.len(), 1);
     assert_eq!(buy(&mut engine.client(), 7), before[7].replace("replayed: false", "replayed: true"));
 }
@@ -255,8 +269,9 @@ fn a_walk_shows_what_was_written_and_a_state_is_rebuilt_at_any_event() {
         }
         ControlFlow::Continue(())
     });
-    assert_eq!((end.expect("it can be read"), events), (WalkEnd::Whole, 301));
-    assert_eq!(heard, shown);
+    assert_eq!(end.expect("it can be read"), WalkEnd::Whole);
+    assert!(heard.len() > 301 && events as usize == heard.len(), "{events} events, {} entries", heard.len());
+    assert_eq!(heard[..shown.len()], shown[..]);
     let (machine, last) = directory.machine_at(first, Upto::Event(Seq(101))).expect("it can be rebuilt");
     assert_eq!((machine.last_event(), last.id), (shown[100].0, shown[100].0));
     let verified = directory.verify(first).expect("it can be read");
@@ -277,9 +292,9 @@ fn the_feed_in_memory_keeps_the_newest_and_says_what_is_gone() {
     (0..30_000).for_each(|n| drop(buy(&mut client, n)));
     let feed = engine.feed(shard(&engine)).expect("it has a feed");
     let bounds = feed.bounds();
-    assert_eq!(bounds.last.seq, Seq(30_001));
+    assert!(bounds.last.seq >= Seq(30_001));
     assert!(bounds.first.seq > Seq(1));
-    assert_eq!(bounds.entries, 30_002 - bounds.first.seq.0);
+    assert_eq!(bounds.entries, bounds.last.seq.0 + 1 - bounds.first.seq.0);
     let shown = all(&feed);
     assert_eq!(shown.len() as u64, bounds.entries);
     assert!(shown.windows(2).all(|pair| pair[1].0.seq.0 == pair[0].0.seq.0 + 1));
@@ -291,4 +306,80 @@ fn the_feed_in_memory_keeps_the_newest_and_says_what_is_gone() {
         client.call_on(shard(&engine), &Request::Audit { offer: None }).expect("it is up").answer(),
         Answer::Audit(audit) if audit.broken.is_empty()
     ));
+}
+
+/// Distinct buyers, intents and units wanted, as text.
+fn demand(client: &mut Client) -> String {
+    let reply = client.call(&Request::Demand { offer: text("sku") }).expect("the shard is up");
+    format!("{:?}", reply.answer())
+}
+
+#[test]
+fn demand_is_there_after_a_restart_from_the_journal_and_from_a_snapshot() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    put(&mut client, "sku", 300);
+    (0..300).for_each(|n| drop(buy(&mut client, n)));
+    for n in 0..500 {
+        let (buyer, id) = (format!("late-{n}"), format!("late-{n}"));
+        let late = client.call(&Request::buy(text("sku"), text(&buyer), text(&id))).expect("the shard is up");
+        assert!(matches!(late.answer(), Answer::Refused(_)));
+    }
+    let before = demand(&mut client);
+    assert!(before.contains("SOLD_OUT"), "{before}");
+    drop(client);
+    stop(&engine);
+    drop(engine);
+
+    let engine = start(dir.path());
+    assert_eq!(demand(&mut engine.client()), before, "from the journal");
+    engine.snapshot(shard(&engine)).expect("a snapshot is made");
+    stop(&engine);
+    drop(engine);
+
+    let engine = start(dir.path());
+    assert_eq!(demand(&mut engine.client()), before, "from the snapshot");
+    stop(&engine);
+}
+
+#[test]
+fn the_reservations_of_a_removed_offer_lie_in_an_archive_once_a_snapshot_is_made() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = start(dir.path());
+    let mut client = engine.client();
+    let offer = text("sku");
+    put(&mut client, "sku", 10);
+    (0..3).for_each(|n| drop(buy(&mut client, n)));
+    let requests = [
+        Request::Pay { offer, id: text("r-0"), amount: None, reference: None },
+        Request::Cancel { offer, id: text("r-1") },
+        Request::Revoke { offer, id: text("r-2"), reason: text("fraud") },
+        Request::OfferClose { offer },
+        Request::OfferRemove { offer },
+    ];
+    for request in &requests {
+        let reply = client.call(request).expect("the shard is up");
+        assert!(!matches!(reply.answer(), Answer::Misuse(_) | Answer::Refused(_)), "{:?}", reply.answer());
+    }
+    drop(client);
+    let report = engine.snapshot(shard(&engine)).expect("a snapshot is made");
+    let [path] = &report.archived[..] else { panic!("one archive, not {:?}", report.archived) };
+    let archive = fs::read_to_string(path).expect("it is there");
+    let lines: Vec<&str> = archive.lines().collect();
+    assert!(lines[0].starts_with(r#"{"offer":"sku","removed_by":""#), "{}", lines[0]);
+    let of = |id: &str| *lines.iter().find(|line| line.contains(&format!(r#""id":"{id}""#))).expect("a line");
+    for (id, status, paid) in [("r-0", "WON", 1_990), ("r-1", "RELEASED", 0), ("r-2", "RELEASED", 0)] {
+        let line = of(id);
+        assert!(line.contains(&format!(r#""status":"{status}""#)), "{line}");
+        assert!(line.ends_with(&format!(r#""paid":{paid},"owed":0}}"#)), "{line}");
+    }
+    assert_eq!(lines.len(), 4);
+    stop(&engine);
+    drop(engine);
+
+    let engine = start(dir.path());
+    let again = engine.snapshot(shard(&engine)).expect("a snapshot is made");
+    assert_eq!(again.archived, Vec::<PathBuf>::new(), "what is archived is not archived again");
+    stop(&engine);
 }

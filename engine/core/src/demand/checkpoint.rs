@@ -57,7 +57,15 @@ impl DemandBoard {
 
     /// Takes out what moved of one offer, if a checkpoint is due.
     pub(crate) fn take_due(&mut self, now: UnixMs) -> Option<Checkpoint> {
-        let (_, offer) = self.moved.pop_front_if(|&mut (at, _)| at <= now)?;
+        if self.next_due()? > now {
+            return None;
+        }
+        self.take_next(now)
+    }
+
+    /// Takes out what moved of the offer that is next, due or not.
+    pub(crate) fn take_next(&mut self, now: UnixMs) -> Option<Checkpoint> {
+        let (_, offer) = self.moved.pop_front()?;
         let demand = self.demand(offer);
         let checkpoint = demand.take_moved(offer);
         demand.has_moved = demand.is_anything_left();

@@ -19,6 +19,13 @@ impl Machine {
         }
     }
 
+    /// Records everything that moved of the demand and is not told yet, due or not: at an orderly end.
+    pub fn tell_demand(&mut self, now: UnixMs, record: &mut impl Record) {
+        while let Some(checkpoint) = self.demand.take_next(now) {
+            checkpoint.tell(|moved| self.emit(&Event::Demand(*moved), now, record));
+        }
+    }
+
     /// When the next checkpoint is due; in the past, if more wait than one call records.
     pub fn demand_due(&self) -> Option<UnixMs> {
         self.demand.next_due()
