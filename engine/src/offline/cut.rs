@@ -6,10 +6,12 @@
 
 use super::{DataDirectory, Walked};
 use crate::disk::{read_full, write_full};
+use crate::journal::batch::{ALIGNMENT, BatchHeader, HEADER_BYTES, SegmentHeader};
+use crate::journal::segment::Window;
 use crate::slot::ShardIndex;
 use crate::store::walk::{Next, Walk};
 use crate::store::{ShardStore, StoreError};
-use stampede_core::{EventId, Seq};
+use stampede_core::{EventId, Seq, UnixMs};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -77,14 +79,20 @@ impl DataDirectory {
         })
     }
 
-    /// Carries a plan out; gives the directory in which everything was set aside. The directory has to be locked.
+    /// Carries a plan out and seals the new end under an epoch above every one that is set aside, so that the next start
+    /// gives none of their names again; gives the directory in which everything was set aside. The directory has to be locked.
     pub fn cut(&self, plan: &CutPlan) -> Result<PathBuf, StoreError> {
         self.require_lock()?;
         let store = self.directory.shard(plan.shard);
         let aside = store.dir.join("cut");
         let path = store.dir.join(&plan.segment);
-        let carry_out = || {
+        let mut epoch = 0;
+        let mut carry_out = || {
             store.disk.create_dir(&aside)?;
+            epoch = highest_epoch(&store, &path, plan.offset)?;
+            for name in &plan.segments {
+                epoch = epoch.max(highest_epoch(&store, &store.dir.join(name), 0)?);
+            }
             if plan.bytes > 0 {
                 copy_end(&store, &path, plan, &aside)?;
             }
@@ -96,6 +104,7 @@ impl DataDirectory {
             if plan.bytes > 0 { blank_end(&store, &path, plan) } else { Ok(()) }
         };
         carry_out().map_err(ShardStore::io("cutting", &path))?;
+        seal(&store, plan, epoch)?;
         Ok(aside)
     }
 
@@ -119,6 +128,52 @@ impl DataDirectory {
         })?;
         Ok((count, between))
     }
+}
+
+/// The highest epoch of a whole batch, or of the segment itself, from a place on.
+fn highest_epoch(store: &ShardStore, path: &Path, from: u64) -> io::Result<u64> {
+    let header = SegmentHeader::of_file(store.disk.as_ref(), path)?;
+    let mut highest = header.filter(|_| from == 0).map_or(0, |header| header.epoch);
+    let file = store.disk.open(path)?;
+    let (mut window, mut at, size) = (Window::default(), from, file.size()?);
+    while at < size {
+        at += match window.batch(file.as_ref(), at)? {
+            Some((header, _)) => {
+                highest = highest.max(header.epoch);
+                header.span() as u64
+            }
+            None => ALIGNMENT as u64,
+        };
+    }
+    Ok(highest)
+}
+
+/// Ends what is left with a batch of no events.
+fn seal(store: &ShardStore, plan: &CutPlan, epoch: u64) -> Result<(), StoreError> {
+    let Some((mut walk, mut reading)) = Walk::begin(store, Seq(plan.keeps.0 + 1))? else { return Ok(()) };
+    let mut base = UnixMs::new(0);
+    while let Next::Batch(header, _) = walk.next(&mut reading)? {
+        base = header.base;
+    }
+    let chain = walk.chain();
+    let header = BatchHeader {
+        shard: chain.shard,
+        body_bytes: 0,
+        count: 0,
+        epoch: epoch.max(chain.epoch),
+        first: chain.next,
+        base,
+        previous: chain.previous,
+        is_after_sync: true,
+    };
+    let mut batch = vec![0; HEADER_BYTES];
+    header.seal(&mut batch);
+    let write = || {
+        let mut file = store.disk.open(walk.path())?;
+        write_full(file.as_mut(), &batch, walk.offset())?;
+        file.sync()
+    };
+    write().map_err(ShardStore::io("sealing", walk.path()))
 }
 
 /// Bytes that are copied or blanked at once.
