@@ -285,6 +285,42 @@ fn a_bit_flipped_in_a_middle_segment_stops_the_start_with_its_place() {
     server.stop();
 }
 
+/// A batch that was half written when the machine stopped: cut, reported with its place, and gone for good.
+#[test]
+fn a_torn_end_is_cut_and_reported_once() {
+    let place = Place::new();
+    let setting = Setting::small_segments(&place.data);
+    let server = Server::start(&setting);
+    let (mut connection, mut memory) = (server.connect(), Memory::default());
+    put_offers(&mut connection);
+    buy(&mut connection, &mut memory, 0..200);
+    drop(connection);
+    server.kill();
+    let segments = segments(&place.data.join("shard-0000"));
+    let segment = segments.last().expect("a segment");
+    let bytes = fs::read(segment).expect("it is read");
+    let batches = batches(&bytes, HEADER_BYTES);
+    let long = batches.iter().max_by_key(|batch| batch.body_bytes).expect("a batch");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("it is not empty").next_multiple_of(8);
+    // More than the next batches cover: what would be left of it would be in the way at the start after that.
+    let torn = bytes[long.at..long.at + HEADER_BYTES + long.body_bytes - 9].repeat(8);
+    let file = OpenOptions::new().write(true).open(segment).expect("it opens");
+    file.write_all_at(&torn, end as u64).expect("it is written");
+    let server = Server::start(&setting);
+    let told = setting.told();
+    let place = format!("offset={end} ");
+    assert!(
+        told.contains("half written") && told.contains(&place),
+        "it says what was cut, at {place}: {told}"
+    );
+    memory.check(&server);
+    server.kill();
+    let server = Server::start(&setting);
+    assert!(!setting.told().contains("half written"), "cut once and for all: {}", setting.told());
+    memory.check(&server);
+    server.stop();
+}
+
 fn segments(shard: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(shard).expect("a shard").map(|entry| entry.expect("an entry").path());
     let mut segments: Vec<PathBuf> =
