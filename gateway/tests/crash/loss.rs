@@ -11,7 +11,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use crate::check::{Memory, Seen};
 use crate::sale::{Crowd, OFFERS};
 use crate::server::{Server, Setting, wait};
-use crate::shim::{Lost, Shim};
+use crate::shim::{Lost, Shim, files_by_inode};
 
 /// Cycles on one directory. The checks read everything from the first event on, so a directory does not grow for ever.
 const CYCLES_PER_DIRECTORY: u64 = 25;
@@ -42,6 +42,8 @@ struct Totals {
     unanswered: usize,
     happened: usize,
     entries: usize,
+    /// Those that were kept at the end of each directory.
+    snapshots: usize,
     lost: Lost,
 }
 
@@ -97,6 +99,10 @@ impl Run {
             }
             self.totals.answers += seen.answers;
             self.totals.entries += seen.entries;
+            let files = files_by_inode(&data).into_values();
+            self.totals.snapshots +=
+                files.filter(|path| path.extension().is_some_and(|end| end == "snapshot")).count();
+            println!("{death:?}, {} of {} cycles", self.totals.cycles, self.cycles);
         }
         println!("{death:?}: {:?}", self.totals);
         assert!(

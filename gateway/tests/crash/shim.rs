@@ -348,7 +348,8 @@ fn outside(piece: (usize, usize), offset: usize, settled: &[(usize, usize)]) -> 
     })
 }
 
-fn files_by_inode(dir: &Path) -> HashMap<u64, PathBuf> {
+/// Every file below a directory.
+pub(crate) fn files_by_inode(dir: &Path) -> HashMap<u64, PathBuf> {
     let mut files = HashMap::new();
     for entry in fs::read_dir(dir).expect("a directory") {
         let entry = entry.expect("an entry");
