@@ -32,7 +32,10 @@ const LOADGEN: Crate = Crate {
             modules: &["closed", "population", "setup", "verdict"],
         },
         Layer { about: "what is sent; classes of answers; the feed", modules: &["plan", "class", "feed"] },
-        Layer { about: "the wire, times, processor time, the disk", modules: &["wire", "schedule", "latency", "cpu", "disk"] },
+        Layer {
+            about: "the wire, times, processor time, the disk",
+            modules: &["wire", "schedule", "latency", "cpu", "disk"],
+        },
     ],
 };
 
@@ -71,7 +74,10 @@ const SIMULATOR: Crate = Crate {
             about: "the disk, the clock, the journal's bytes read anew; counts",
             modules: &["disk", "clock", "segment", "tally"],
         },
-        Layer { about: "randomness, texts, kinds of fault, lines", modules: &["dice", "names", "fault", "story"] },
+        Layer {
+            about: "randomness, texts, kinds of fault, lines",
+            modules: &["dice", "names", "fault", "story"],
+        },
     ],
 };
 
