@@ -11,6 +11,7 @@ use crate::time::UnixMs;
 impl State {
     /// `settling` holds the running settlements, each campaign's in the order in which they are taken up.
     pub(super) fn derive(&mut self, settling: &[Due]) {
+        self.build_indexes();
         self.count_campaigns();
         for at in 0..self.offers.len() {
             let offer = OfferIndex(at);
@@ -24,6 +25,13 @@ impl State {
         }
     }
 
+    fn build_indexes(&mut self) {
+        let State { offers, hashes, .. } = self;
+        for at in 0..offers.len() {
+            offers[at].reservations.build_indexes(hashes);
+        }
+    }
+
     fn count_campaigns(&mut self) {
         let State { campaigns, offers, hashes, .. } = self;
         for at in 0..campaigns.len() {
@@ -33,12 +41,11 @@ impl State {
                 continue;
             }
             let counts = campaign.offers.iter().map(|offer| offers[offer.0].reservations.buyers.len());
-            let announced = counts.fold(0, u32::saturating_add);
             let mut buyers = CampaignBuyers::default();
+            buyers.reserve(counts.max().unwrap_or(0) as usize);
             for offer in &campaign.offers {
                 let reservations = &offers[offer.0].reservations;
                 for buyer in reservations.buyers.iter() {
-                    buyers.make_room(announced);
                     buyers.add(hashes, reservations.text(buyer.id), buyer.units);
                 }
             }

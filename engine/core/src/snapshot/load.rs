@@ -105,19 +105,12 @@ impl Loading {
         let Some(&announced) = self.offers.get(offer.0 as usize) else {
             return Err(read.expected("an offer before its rows"));
         };
-        let State { offers, hashes, .. } = &mut self.state;
-        let state = &mut offers[offer.0];
+        let state = self.state.offer_mut(offer);
         match tag {
             tag::OFFER_OPS => rows(read, |read| offers::offer_op(read, state)),
             tag::HOLD_RUNS => rows(read, |read| offers::hold_run(read, state, announced)),
-            tag::BUYERS => {
-                state.reservations.make_room_for_buyers(announced.buyers);
-                rows(read, |read| reservations::buyer(read, state, hashes, announced))
-            }
-            tag::RESERVATIONS => {
-                state.reservations.make_room(announced.reservations);
-                rows(read, |read| reservations::reservation(read, state, hashes, announced))
-            }
+            tag::BUYERS => rows(read, |read| reservations::buyer(read, state, announced)),
+            tag::RESERVATIONS => rows(read, |read| reservations::reservation(read, state, announced)),
             tag::NOTES => rows(read, |read| reservations::note(read, state, announced)),
             tag::GROUPS => rows(read, |read| groups::group(read, state, announced)),
             tag::SEATS => rows(read, |read| groups::seat(read, state, announced)),

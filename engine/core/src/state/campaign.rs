@@ -72,9 +72,9 @@ impl CampaignBuyers {
         u64::from(self.rows.len())
     }
 
-    /// Makes room where little is left; so many buyers are to come in all.
-    pub(crate) fn make_room(&mut self, buyers: u32) {
-        self.ids.make_room(buyers);
+    /// Makes room for so many more buyers at once.
+    pub(crate) fn reserve(&mut self, buyers: usize) {
+        self.ids.reserve(buyers);
     }
 
     /// Units that the buyer has now.

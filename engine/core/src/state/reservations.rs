@@ -95,22 +95,30 @@ impl Reservations {
             && self.texts.has_room(1_024)
     }
 
-    /// Makes room in the index of ids where little is left; so many reservations are to come in all.
-    pub(crate) fn make_room(&mut self, reservations: u32) {
-        self.ids.make_room(reservations);
-    }
-
-    /// Makes room in the index of buyers where little is left; so many are to come in all.
-    pub(crate) fn make_room_for_buyers(&mut self, buyers: u32) {
-        self.buyer_ids.make_room(buyers);
-    }
-
-    /// Appends a buyer whose id is new.
-    pub(crate) fn push_buyer(&mut self, hash: TextHash, id: Text<'_>) -> u32 {
+    /// Appends a buyer whose id is new. It is found once the indexes are built.
+    pub(crate) fn append_buyer(&mut self, id: Text<'_>) -> &mut Buyer {
         let id = self.texts.push(id);
         let at = self.buyers.push(Buyer { id, units: 0, count: 0, newest: None, group: None });
-        self.buyer_ids.insert(hash, at);
-        at
+        &mut self.buyers[at]
+    }
+
+    /// Appends a reservation whose id is new, linked to its buyer. It is found once the indexes are built.
+    pub(crate) fn append(&mut self, id: Text<'_>, make: impl FnOnce(TextRef) -> Reservation) -> u32 {
+        let at = self.rows.len();
+        let mut row = make(self.texts.push(id));
+        let buyer = &mut self.buyers[row.buyer];
+        row.previous_of_buyer = buyer.newest;
+        buyer.newest = one_up(at);
+        buyer.count += 1;
+        self.rows.push(row)
+    }
+
+    /// Builds the indexes of everything that was appended.
+    pub(crate) fn build_indexes(&mut self, hashes: &Hashes) {
+        let hash_of = |id| hashes.of(self.texts.get(id));
+        let ids = Index::of_all((0..self.rows.len()).map(|at| hash_of(self.rows[at].id)));
+        let buyer_ids = Index::of_all((0..self.buyers.len()).map(|at| hash_of(self.buyers[at].id)));
+        (self.ids, self.buyer_ids) = (ids, buyer_ids);
     }
 
     pub(crate) fn note_count(&self) -> u32 {
@@ -157,7 +165,12 @@ impl Reservations {
     /// The buyer's position; an unknown buyer begins.
     pub(crate) fn buyer(&mut self, hashes: &Hashes, id: Text<'_>) -> u32 {
         let hash = hashes.of(id);
-        self.find_buyer(hash, id).unwrap_or_else(|| self.push_buyer(hash, id))
+        self.find_buyer(hash, id).unwrap_or_else(|| {
+            let at = self.buyers.len();
+            self.append_buyer(id);
+            self.buyer_ids.insert(hash, at);
+            at
+        })
     }
 
     /// Appends a reservation whose id is new, linked to its buyer.
@@ -167,14 +180,9 @@ impl Reservations {
         id: Text<'_>,
         make: impl FnOnce(TextRef) -> Reservation,
     ) -> u32 {
-        let at = self.rows.len();
-        let mut row = make(self.texts.push(id));
-        let buyer = &mut self.buyers[row.buyer];
-        row.previous_of_buyer = buyer.newest;
-        buyer.newest = one_up(at);
-        buyer.count += 1;
+        let at = self.append(id, make);
         self.ids.insert(hashes.of(id), at);
-        self.rows.push(row)
+        at
     }
 
     /// Adds a note to a reservation. `make` gets the stored text.

@@ -6,7 +6,6 @@ use crate::codec::{CodecError, Reader};
 use crate::event::Seq;
 use crate::money::MAX_NUMBER;
 use crate::state::{NoteKind, OfferState, Reservation};
-use crate::store::Hashes;
 
 /// More reservations of one buyer than can be hold fewer units than this, so that sums over offers stay in range.
 const BUYER_UNITS_MAX: u64 = MAX_NUMBER;
@@ -15,7 +14,6 @@ const BUYER_UNITS_MAX: u64 = MAX_NUMBER;
 pub(super) fn buyer(
     read: &mut Reader<'_>,
     offer: &mut OfferState,
-    hashes: &Hashes,
     announced: Announced,
 ) -> Result<(), CodecError> {
     let reservations = &mut offer.reservations;
@@ -28,8 +26,7 @@ pub(super) fn buyer(
         return Err(read.expected("at most 2^53 - 1 units before this byte"));
     }
     let group = place_up_to(announced.groups, read)?;
-    let at = reservations.push_buyer(hashes.of(id), id);
-    let buyer = &mut reservations.buyers[at];
+    let buyer = reservations.append_buyer(id);
     (buyer.units, buyer.group) = (units, group);
     Ok(())
 }
@@ -37,7 +34,6 @@ pub(super) fn buyer(
 pub(super) fn reservation(
     read: &mut Reader<'_>,
     offer: &mut OfferState,
-    hashes: &Hashes,
     announced: Announced,
 ) -> Result<(), CodecError> {
     let reservations = &mut offer.reservations;
@@ -55,7 +51,7 @@ pub(super) fn reservation(
     let event = Seq(read.number()?);
     let seat = place_up_to(announced.seats, read)?;
     let (status, cause, is_cut) = (read.status()?, read.end_cause()?, read.fact()?);
-    reservations.push(hashes, id, |id| Reservation {
+    reservations.append(id, |id| Reservation {
         id,
         buyer,
         qty,
