@@ -1,7 +1,7 @@
 //! Reads a state back, piece by piece, and checks what the tables rely on.
 //!
 //! Bytes that no state wrote give an error: positions must lie inside the tables that their offer announced, counts must
-//! come true, times must stay in range. Memory grows with the rows that arrive, at most a fixed factor ahead of them.
+//! come true, times must stay in range. Memory grows with the rows that arrive.
 //! Whether the state is the one that was saved is for the caller to see, by the digest.
 
 mod groups;
@@ -63,7 +63,7 @@ pub(crate) fn load<E: From<CodecError>>(
 }
 
 impl Loading {
-    fn piece<'a>(&mut self, read: &mut Reader<'a>) -> Result<(), CodecError> {
+    fn piece(&mut self, read: &mut Reader<'_>) -> Result<(), CodecError> {
         if self.is_ended {
             return Err(read.expected("nothing behind the end"));
         }
