@@ -3,10 +3,11 @@
 //! A client waits for each answer, so a thread's speed is the round trip's. Whoever wants more in flight fills runs and
 //! submits them ([`Engine::submit`](crate::Engine::submit)). Decides nothing. Called by embedders.
 
-use crate::engine::{Engine, Reject, Rejected};
+use crate::engine::Engine;
 use crate::outbox::Outbox;
 use crate::run::{Outcome, Run, RunFull};
 use crate::slot::ShardIndex;
+use crate::submit::{Reject, Rejected};
 use stampede_core::{Answer, Request, Text};
 use std::sync::Arc;
 

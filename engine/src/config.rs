@@ -4,14 +4,13 @@
 
 use crate::journal::{JournalConfig, OutOfRange};
 use crate::run::RUN_REQUESTS_MAX;
+use crate::slot::SHARDS_MAX;
 use crate::store::StoreError;
 use std::io;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread;
 
-/// The most shards: each is a thread.
-pub const SHARDS_MAX: u16 = 256;
 /// Requests that may wait for one shard unless told otherwise: about a quarter of a second's work, after which
 /// most buyers' storefronts would have given up.
 pub const INBOX_REQUESTS_DEFAULT: usize = 262_144;

@@ -12,7 +12,6 @@ use crate::config::{Durability, EngineConfig, StartError, cores, shards_default}
 use crate::counters::Counters;
 use crate::disk::{Disk, FileDisk};
 use crate::feed::{Feed, JournalStatus};
-use crate::inbox::Shut;
 use crate::journal::file::FileJournal;
 use crate::journal::{Journal, MemoryJournal};
 use crate::keeping::Keeping;
@@ -22,6 +21,7 @@ use crate::run::Run;
 use crate::shard::{Door, Queues, Shard};
 use crate::slot::{ShardIndex, Slot};
 use crate::store::{Recovered, RecoveryProgress, SnapshotError, SnapshotReport, Unwatched};
+use crate::submit::{Rejected, submit_to};
 use crate::wake::Patience;
 use crossbeam_queue::ArrayQueue;
 use parking_lot::{Condvar, Mutex};
@@ -72,33 +72,6 @@ impl Drop for CountedOut {
         *self.0.count.lock() -= 1;
         self.0.fewer.notify_all();
     }
-}
-
-/// A run that was not taken: nothing of it was decided, and it is whole.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
-pub struct Rejected {
-    /// The run as it was submitted.
-    pub run: Box<Run>,
-    /// Why.
-    pub reason: Reject,
-}
-
-/// Why a run was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reject {
-    /// The shard's inbox is full.
-    #[error("the queue is full; nothing was taken, try again")]
-    Busy,
-    /// The outbox has no room for another run under way: take some first.
-    #[error("too many runs of this connection are under way; nothing was taken")]
-    NoRoom,
-    /// The engine is stopping.
-    #[error("the engine is stopping; nothing was taken")]
-    Stopping,
-    /// The engine has no such shard; the index is another engine's.
-    #[error("the engine has no such shard; nothing was taken")]
-    NoShard,
 }
 
 /// The deadline of a stop passed: what was not decided by then came back as down.
@@ -324,33 +297,6 @@ impl Engine {
         }
         Err(StopError { undecided })
     }
-}
-
-/// Queues a run behind a shard's door, or hands it back.
-pub(crate) fn submit_to(
-    door: Option<&Door>,
-    shard: ShardIndex,
-    mut run: Box<Run>,
-    outbox: &Arc<Outbox>,
-) -> Result<(), Rejected> {
-    let Some(door) = door else { return Err(Rejected { run, reason: Reject::NoShard }) };
-    if !outbox.enter() {
-        return Err(Rejected { run, reason: Reject::NoRoom });
-    }
-    let requests = run.len() as u64;
-    run.address(shard, Arc::clone(outbox));
-    door.inbox.push(run).map_err(|(mut run, shut)| {
-        run.take_address();
-        outbox.leave();
-        let reason = match shut {
-            Shut::Full => Reject::Busy,
-            Shut::Closed => Reject::Stopping,
-        };
-        if reason == Reject::Busy {
-            door.counters.add_busy(requests);
-        }
-        Rejected { run, reason }
-    })
 }
 
 impl Shared {

@@ -41,7 +41,7 @@
 //!
 //! Layers, lowest first; a file uses only what stands before it:
 //! `slot, clock, wake, counters, disk, panics` → `journal` → `outbox + run` → `inbox, store, feed` → `shard, config` →
-//! `opening, keeping` → `engine + client, stepped, offline`.
+//! `opening, keeping, submit` → `engine + client, stepped, offline`.
 
 pub use stampede_core as core;
 
@@ -64,16 +64,16 @@ mod shard;
 mod slot;
 pub mod stepped;
 mod store;
+mod submit;
 mod wake;
 
 pub use client::{CallError, Client, Reply};
 pub use clock::{Clock, SLEW_PPM, SystemTimeSource, TimeSource};
 pub use config::{
-    Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, SHARDS_MAX, StartError,
-    shards_default,
+    Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, StartError, shards_default,
 };
 pub use counters::Counters;
-pub use engine::{Engine, Reject, Rejected, StopError};
+pub use engine::{Engine, StopError};
 pub use feed::{Feed, FeedBounds, FeedError, FeedFrom, FeedPage, JournalStatus};
 pub use journal::{
     Journal, JournalConfig, JournalError, MemoryJournal, Misfit, OutOfRange, SEGMENT_BYTES_MAX,
@@ -81,8 +81,9 @@ pub use journal::{
 };
 pub use outbox::Outbox;
 pub use run::{Outcome, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
-pub use slot::{SLOT_COUNT, ShardIndex, Slot};
+pub use slot::{SHARDS_MAX, SLOT_COUNT, ShardIndex, Slot};
 pub use store::{
     Cut, Damage, Recovered, RecoveryProgress, SnapshotError, SnapshotReport, StoreError, Unwatched,
 };
+pub use submit::{Reject, Rejected};
 pub use wake::Wake;

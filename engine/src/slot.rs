@@ -7,6 +7,8 @@
 use stampede_core::Text;
 use std::fmt;
 
+/// The most shards: each is a thread.
+pub const SHARDS_MAX: u16 = 256;
 /// How many slots there are.
 pub const SLOT_COUNT: u16 = 16_384;
 

@@ -7,7 +7,6 @@
 use crate::clock::{Clock, TimeSource};
 use crate::config::{EngineConfig, StartError, cores};
 use crate::disk::Disk;
-use crate::engine::{Rejected, submit_to};
 use crate::feed::Feed;
 use crate::journal::file::FileJournal;
 use crate::journal::log::Log;
@@ -20,6 +19,7 @@ use crate::shard::{Door, Queues, Shard, Stopped, Went};
 use crate::slot::{ShardIndex, Slot};
 use crate::store::directory::Directory;
 use crate::store::{Recovered, SnapshotError, SnapshotReport, Unwatched, follower};
+use crate::submit::{Rejected, submit_to};
 use crate::wake::Patience;
 use stampede_core::{Machine, Settings, Text, UnixMs};
 use std::fmt;

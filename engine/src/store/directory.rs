@@ -6,7 +6,7 @@
 
 use super::{ShardStore, StoreError};
 use crate::disk::{Disk, DiskFile, read_full, write_full};
-use crate::slot::ShardIndex;
+use crate::slot::{SHARDS_MAX, ShardIndex};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,7 +139,7 @@ fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<About>, StoreError> {
     read_full(file.as_ref(), &mut bytes, 0).map_err(ShardStore::io("reading", &path))?;
     let about: About = serde_json::from_slice(&bytes)
         .map_err(|error| StoreError::Unreadable { path: path.clone(), expected: error.to_string() })?;
-    let is_known = about.format == FORMAT && (1..=crate::config::SHARDS_MAX).contains(&about.shards);
+    let is_known = about.format == FORMAT && (1..=SHARDS_MAX).contains(&about.shards);
     if !is_known {
         let expected = format!("format {FORMAT} and at least one shard are expected");
         return Err(StoreError::Unreadable { path, expected });

@@ -90,7 +90,10 @@ const ENGINE: Crate = Crate {
             about: "starts shards, takes runs; the blocking way in; the same without threads; tools",
             modules: &["engine", "client", "stepped", "offline"],
         },
-        Layer { about: "opens and keeps the data directory", modules: &["opening", "keeping"] },
+        Layer {
+            about: "opens and keeps the data directory; queues runs",
+            modules: &["opening", "keeping", "submit"],
+        },
         Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
         Layer {
             about: "the bounded way to a shard; directory, recovery, snapshots; the feed",
