@@ -127,12 +127,20 @@ fn fitting(dice: &mut Dice, page: Option<&OfferPage>, status: Status) -> Name {
     some_id(dice, page)
 }
 
+/// One of the newest groups, mostly one that is still open.
 fn some_group(dice: &mut Dice, page: Option<&OfferPage>) -> Name {
-    let ids = page.map_or(&[][..], |page| &page.group_ids);
-    if ids.is_empty() || dice.one_in(30) {
+    let Some(page) = page.filter(|page| !page.group_ids.is_empty()) else { return "nobody" };
+    if dice.one_in(30) {
         return "nobody";
     }
-    ids[ids.len() - 1 - dice.index(ids.len().min(4))]
+    let newest = page.group_ids.iter().rev().take(12);
+    let open: Vec<Name> =
+        newest.copied().filter(|id| page.groups.get(id).is_some_and(|group| !group.is_over)).collect();
+    if open.is_empty() || dice.one_in(4) {
+        let window = page.group_ids.len().min(4);
+        return page.group_ids[page.group_ids.len() - 1 - dice.index(window)];
+    }
+    dice.pick(&open)
 }
 
 fn buy(dice: &mut Dice, offer: Name, page: Option<&OfferPage>) -> Buy<Name> {

@@ -71,7 +71,7 @@ impl World {
             (8, CallFault::PowerOff),
             (2, CallFault::WriteError),
             (2, CallFault::ShortWrite),
-            (2, CallFault::NoSpace),
+            (4, CallFault::NoSpace),
             (3, CallFault::SyncError),
             (2, CallFault::ReadError),
         ]);
