@@ -214,7 +214,15 @@ impl World {
         let expected = match flip.what {
             Place::Batch { start, .. } => start as u64,
             Place::SegmentHeader => 0,
-            Place::Padding | Place::Snapshot | Place::Other => return Ok(true),
+            Place::Padding => return Ok(true),
+            // With two snapshots kept the other one will do, and the journal reaches back to it.
+            Place::Snapshot if self.profile.journal.snapshots > 1 => {
+                return Err(format!(
+                    "a bit turned in one of several snapshots: {flip:?}; the start was refused with: {error}"
+                ));
+            }
+            Place::Snapshot => return Ok(true),
+            Place::Other => return Ok(flip.path.extension().is_some_and(|extension| extension == "json")),
         };
         match damage_of(error) {
             Some((segment, offset)) if segment == flip.path && offset == expected => Ok(true),

@@ -262,7 +262,9 @@ impl World {
             }
         }
         self.take_all()?;
-        if !self.shards[shard].is_down && self.disk.is_on() && self.auditor.ledger(shard).is_settling() {
+        // On a full disk not even time goes on.
+        let can_work = !self.shards[shard].is_down && self.disk.is_on() && !self.life.was_full;
+        if can_work && self.auditor.ledger(shard).is_settling() {
             return Err(format!(
                 "shard {shard} has nothing left to do, and a group that is over has members who were told nothing"
             ));
