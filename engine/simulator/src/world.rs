@@ -9,6 +9,7 @@ mod harm;
 mod lanes;
 mod life;
 mod profile;
+mod repair;
 mod watch;
 
 use crate::auditor::{Auditor, Checked};
@@ -78,6 +79,8 @@ struct World {
     /// How the last life ended.
     ended: Option<Ended>,
     flip: Option<Flip>,
+    /// What an operator cut off because it was damaged.
+    repaired: Option<repair::Repaired>,
     /// Where a deposed writer's batch was put, while the machine was off.
     stale: Option<harm::Stale>,
     life: ThisLife,
@@ -172,6 +175,7 @@ impl World {
             runs: 0,
             ended: None,
             flip: None,
+            repaired: None,
             stale: None,
             life: ThisLife::default(),
             has_failed_start: false,

@@ -48,6 +48,18 @@ pub(super) struct Stale {
 }
 
 impl Flip {
+    /// The batch that it stands in: its shard, where it begins, its first event.
+    pub(super) fn batch(&self) -> Option<(usize, u64, Seq)> {
+        match self.what {
+            Place::Batch { shard, start, first, .. } => Some((shard, start as u64, first)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The first event of the batch that may be lost, if nothing behind it says that it was durable.
     pub(super) fn unproven_batch_of(&self, shard: usize) -> Option<Seq> {
         match self.what {

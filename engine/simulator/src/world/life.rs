@@ -46,7 +46,7 @@ impl World {
         self.end_life(end, !is_struck && !self.is_any_down());
     }
 
-    fn end_life(&mut self, end: End, in_order: bool) {
+    pub(super) fn end_life(&mut self, end: End, in_order: bool) {
         let lost = self.disk.end_life(end);
         self.engine = None;
         self.note_hits();
@@ -91,7 +91,7 @@ impl World {
                         self.fail_start();
                     } else if self.explains_start(&error)? {
                         self.tally.count(Kind::Deed, "start refused for damage");
-                        self.heal();
+                        self.restore_or_cut()?;
                     } else {
                         return Err(format!("the engine does not start: {error}"));
                     }
@@ -163,7 +163,7 @@ impl World {
             }
         }
         self.heal();
-        (self.stale, self.has_failed_start) = (None, false);
+        (self.stale, self.repaired, self.has_failed_start) = (None, None, false);
         self.after_start(ended.is_some())
     }
 
@@ -185,6 +185,16 @@ impl World {
 
     /// What may be missing after what was done to the disk.
     fn floor(&mut self, shard: usize, found: &stampede_engine::Recovered) -> Checked<Floor> {
+        if let Some(first) = self.repaired.and_then(|repaired| repaired.first_of(shard)) {
+            return if found.last.seq.0 + 1 == first.0 {
+                Ok(Floor::Unproven(first))
+            } else {
+                Err(format!(
+                    "shard {shard} was cut before event {}, and comes back up to {}",
+                    first.0, found.last
+                ))
+            };
+        }
         let Some(first) = self.flip.as_ref().and_then(|flip| flip.unproven_batch_of(shard)) else {
             return Ok(Floor::Promised);
         };
@@ -198,7 +208,8 @@ impl World {
     fn check_cut(&mut self, shard: usize, ended: Ended, found: &stampede_engine::Recovered) -> Checked {
         if let Some(cut) = &found.cut {
             self.tally.count(Kind::Deed, "torn end cut");
-            let is_explained = !ended.in_order || self.flip.is_some() || self.stale.is_some();
+            let is_explained =
+                !ended.in_order || self.flip.is_some() || self.stale.is_some() || self.repaired.is_some();
             if !is_explained {
                 return Err(format!("shard {shard} stopped in order, and {cut:?} was cut"));
             }
