@@ -227,13 +227,12 @@ impl World {
             Place::Batch { start, .. } => start as u64,
             Place::SegmentHeader => 0,
             Place::Padding => return Ok(true),
-            // With two snapshots kept the other one will do, and the journal reaches back to it.
-            Place::Snapshot if self.profile.journal.snapshots > 1 => {
+            // At least two snapshots are kept, and the journal reaches back to the older one.
+            Place::Snapshot => {
                 return Err(format!(
-                    "a bit turned in one of several snapshots: {flip:?}; the start was refused with: {error}"
+                    "a bit turned in a snapshot: {flip:?}; the start was refused with: {error}"
                 ));
             }
-            Place::Snapshot => return Ok(true),
             Place::Other => return Ok(flip.path.extension().is_some_and(|extension| extension == "json")),
         };
         match damage_of(error) {

@@ -31,7 +31,7 @@ impl Profile {
                 keep_bytes: segment_bytes * dice.pick(&[0, 1, 2, 100]),
                 keep_hours: 72,
                 snapshot_bytes: 0,
-                snapshots: dice.pick(&[1, 2, 2, 3]),
+                snapshots: dice.pick(&[2, 2, 3]),
                 feed_bytes: 64 << 20,
                 free_bytes_min: 64 << 10,
             },
