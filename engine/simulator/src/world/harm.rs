@@ -213,8 +213,9 @@ impl World {
     /// Turns the bit back, where its file still has it: somebody restored the file.
     pub(super) fn heal(&mut self) {
         let Some(flip) = self.flip.take() else { return };
-        // A damaged last batch was cut, and what stands there now is not what was hit.
-        let is_gone = matches!(flip.what, Place::Batch { is_unproven: true, .. }) && self.engine.is_some();
+        // What was cut, by a start or by an operator, is not there any more; other bytes stand in its place.
+        let is_cut = matches!(flip.what, Place::Batch { is_unproven: true, .. }) && self.engine.is_some();
+        let is_gone = is_cut || self.repaired.is_some();
         if !is_gone {
             self.toggle(&flip);
         }
