@@ -34,7 +34,7 @@ const EVENTS: [&str; 21] = [
 ];
 
 /// What does not exist yet: refusals of later ways to sell, events that nothing makes so far.
-const LATER: [&str; 5] = ["Demand", "OPTION_UNKNOWN", "COUPON_INVALID", "BARGAIN_INVALID", "WAITLIST_FULL"];
+const LATER: [&str; 4] = ["OPTION_UNKNOWN", "COUPON_INVALID", "BARGAIN_INVALID", "WAITLIST_FULL"];
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
