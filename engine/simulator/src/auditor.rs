@@ -43,6 +43,8 @@ struct Book {
     /// Every answer that left saw events up to here at least: these may not be lost.
     promised: Seq,
     acks: Vec<Ack>,
+    /// Of every entry that was ever shown, those that were lost since included.
+    highest_epoch: u64,
 }
 
 /// A machine's settings matter for new events alone, and a shadow makes none.
@@ -60,6 +62,11 @@ impl Auditor {
 
     pub(crate) fn ledger(&self, shard: usize) -> &Ledger {
         &self.books[shard].ledger
+    }
+
+    /// The highest epoch that an entry of the feed ever had: no later life may begin it again.
+    pub(crate) fn highest_epoch(&self, shard: usize) -> u64 {
+        self.books[shard].highest_epoch
     }
 
     /// The last entry that the feed has shown.
@@ -148,6 +155,7 @@ impl Auditor {
             return book.record.compare(entry).map_err(of);
         }
         book.record.push(entry).map_err(of)?;
+        book.highest_epoch = book.highest_epoch.max(entry.stamp.id.epoch);
         tally.count(Kind::Event, kind(&entry.event));
         self.asked.explains(entry).map_err(of)?;
         let book = &mut self.books[shard];
@@ -163,6 +171,7 @@ impl Book {
             ledger: Ledger::default(),
             promised: Seq(0),
             acks: Vec::new(),
+            highest_epoch: 0,
         }
     }
 

@@ -94,8 +94,6 @@ struct World {
 #[derive(Clone, Copy, Debug)]
 struct ShardState {
     index: ShardIndex,
-    /// The epoch of its last life.
-    epoch: u64,
     has_opening: bool,
     is_down: bool,
     /// A write or sync of its journal failed: its next turn must find it down.

@@ -139,8 +139,7 @@ impl World {
         let indices: Vec<_> = engine.shards().collect();
         let found: Vec<_> = engine.recovered().cloned().collect();
         if self.shards.is_empty() {
-            let new =
-                |index| ShardState { index, epoch: 0, has_opening: false, is_down: false, must_fall: false };
+            let new = |index| ShardState { index, has_opening: false, is_down: false, must_fall: false };
             self.shards = indices.into_iter().map(new).collect();
             let dice = self.dice.split();
             let engine = self.engine();
@@ -153,11 +152,11 @@ impl World {
         self.story
             .tell(|| format!("the engine starts with {} shards: {found:?}", config.shards.unwrap_or(0)));
         for (shard, found) in found.iter().enumerate() {
-            let state = &mut self.shards[shard];
-            if self.profile.is_durable() && found.epoch <= state.epoch {
+            if self.profile.is_durable() && found.epoch <= self.auditor.highest_epoch(shard) {
                 return Err(format!("shard {shard} begins epoch {} again", found.epoch));
             }
-            (state.epoch, state.is_down, state.must_fall) = (found.epoch, false, false);
+            let state = &mut self.shards[shard];
+            (state.is_down, state.must_fall) = (false, false);
             if let Some(ended) = ended {
                 self.check_recovered(shard, ended, found)?;
             }
