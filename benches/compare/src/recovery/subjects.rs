@@ -26,6 +26,8 @@ const RESERVATION_START: &str = "3f2b8c1e-7d4a-4e0b-9c55-";
 const IN_SNAPSHOT_PERCENT: u64 = 90;
 /// Between two questions whether a background job is done.
 const JOB_POLL: Duration = Duration::from_millis(100);
+/// How often Redis syncs its log, with room.
+const EVERY_SECOND: Duration = Duration::from_secs(2);
 
 fn text(word: &str) -> Vec<Part> {
     vec![Part::Text(word.as_bytes().to_vec())]
@@ -198,7 +200,13 @@ impl RedisData {
         words.truncate(words.len() - 2);
         words.extend([counted(BUYER_START), counted(RESERVATION_START)]);
         send(server.address(), words, 0, self.count).await?;
-        self.check(server.address())
+        self.check(server.address())?;
+        // With `everysec` Redis may hold its log back while a sync is under way, answered or not: killed now, it would
+        // come back with fewer sales.
+        let mut client = Client::connect_plain(&server.address().to_string())?;
+        sleep(EVERY_SECOND).await;
+        wait_for(&mut client, "aof_buffer_length").await?;
+        wait_for(&mut client, "aof_pending_bio_fsync").await
     }
 
     pub(super) fn check(&self, address: SocketAddr) -> Result<()> {
