@@ -43,6 +43,9 @@ struct Book {
     /// Every answer that left saw events up to here at least: these may not be lost.
     promised: Seq,
     acks: Vec<Ack>,
+    /// Answers that left ahead of what was synced, with the last event that they may have seen: fine if these turn out
+    /// to be checkpoints of demand.
+    early: Vec<(Seq, Seq)>,
     /// Of every entry that was ever shown, those that were lost since included.
     highest_epoch: u64,
 }
@@ -159,6 +162,7 @@ impl Auditor {
         tally.count(Kind::Event, kind(&entry.event));
         self.asked.explains(entry).map_err(of)?;
         let book = &mut self.books[shard];
+        book.check_early(entry).map_err(of)?;
         book.take_in(entry).map_err(of)
     }
 }
@@ -171,6 +175,7 @@ impl Book {
             ledger: Ledger::default(),
             promised: Seq(0),
             acks: Vec::new(),
+            early: Vec::new(),
             highest_epoch: 0,
         }
     }

@@ -4,7 +4,7 @@
 //! that no name of an event that was given up is given again. What was acknowledged behind the place is lost, and the
 //! plan says how much of it could still be read.
 
-use super::{DataDirectory, Walked};
+use super::{DataDirectory, SnapshotInfo, Walked};
 use crate::disk::{read_full, write_full};
 use crate::journal::batch::{ALIGNMENT, BatchHeader, HEADER_BYTES, SegmentHeader};
 use crate::journal::segment::Window;
@@ -13,7 +13,7 @@ use crate::store::walk::{Next, Walk};
 use crate::store::{ShardStore, StoreError};
 use stampede_core::{EventId, Seq, UnixMs};
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 /// What a cut would set aside.
@@ -62,6 +62,13 @@ impl DataDirectory {
         } else {
             return Err(wrong("nothing would be left; restore the directory from a copy"));
         };
+        let oldest = files.segments[0].first;
+        let reaches = |about: &SnapshotInfo| about.last <= keeps && about.last.0 + 1 >= oldest.0;
+        if oldest.0 > 1 && !files.snapshots.iter().any(reaches) {
+            return Err(wrong(
+                "no snapshot is kept from which the state at this place could be rebuilt; restore the directory from a copy",
+            ));
+        }
         let whole = &files.segments[whole_from..];
         let next = whole.iter().map(|about| about.first).find(|first| first.0 > keeps.0 + 1);
         let (readable, between) = self.readable_from(shard, next)?;
@@ -87,24 +94,38 @@ impl DataDirectory {
         let aside = store.dir.join("cut");
         let path = store.dir.join(&plan.segment);
         let mut epoch = 0;
-        let mut carry_out = || {
+        let mut prepare = || {
             store.disk.create_dir(&aside)?;
             epoch = highest_epoch(&store, &path, plan.offset)?;
             for name in &plan.segments {
                 epoch = epoch.max(highest_epoch(&store, &store.dir.join(name), 0)?);
             }
-            if plan.bytes > 0 {
-                copy_end(&store, &path, plan, &aside)?;
-            }
+            if plan.bytes > 0 { copy_end(&store, &path, plan, &aside) } else { Ok(()) }
+        };
+        prepare().map_err(ShardStore::io("setting aside the end of", &path))?;
+        // The seal comes first: a power loss after it leaves a journal that no start takes, and the cut is repeated. The
+        // other way round it might leave one that ends cleanly, below the epochs that were set aside.
+        let is_sealed = plan.bytes >= HEADER_BYTES as u64;
+        if is_sealed {
+            seal(&store, plan, epoch)?;
+        }
+        let carry_out = || {
             for name in plan.snapshots.iter().chain(plan.segments.iter().rev()) {
                 store.disk.rename(&store.dir.join(name), &aside.join(name))?;
             }
             store.disk.sync_dir(&aside)?;
             store.disk.sync_dir(&store.dir)?;
-            if plan.bytes > 0 { blank_end(&store, &path, plan) } else { Ok(()) }
+            let kept = if is_sealed { HEADER_BYTES as u64 } else { 0 };
+            if plan.bytes > kept {
+                blank(&store, &path, plan.offset + kept..plan.offset + plan.bytes)
+            } else {
+                Ok(())
+            }
         };
         carry_out().map_err(ShardStore::io("cutting", &path))?;
-        seal(&store, plan, epoch)?;
+        if !is_sealed {
+            seal(&store, plan, epoch)?;
+        }
         Ok(aside)
     }
 
@@ -152,7 +173,10 @@ fn highest_epoch(store: &ShardStore, path: &Path, from: u64) -> io::Result<u64> 
 fn seal(store: &ShardStore, plan: &CutPlan, epoch: u64) -> Result<(), StoreError> {
     let Some((mut walk, mut reading)) = Walk::begin(store, Seq(plan.keeps.0 + 1))? else { return Ok(()) };
     let mut base = UnixMs::new(0);
-    while let Next::Batch(header, _) = walk.next(&mut reading)? {
+    let cut = store.dir.join(&plan.segment);
+    // What stands at the place of the cut may still be the damage.
+    while walk.path() != cut || walk.offset() != plan.offset {
+        let Next::Batch(header, _) = walk.next(&mut reading)? else { break };
         base = header.base;
     }
     let chain = walk.chain();
@@ -160,7 +184,8 @@ fn seal(store: &ShardStore, plan: &CutPlan, epoch: u64) -> Result<(), StoreError
         shard: chain.shard,
         body_bytes: 0,
         count: 0,
-        epoch: epoch.max(chain.epoch),
+        // Like no batch that was there: one that only opened an epoch must not come back by being sealed.
+        epoch: epoch.max(chain.epoch) + 1,
         first: chain.next,
         base,
         previous: chain.previous,
@@ -193,13 +218,13 @@ fn copy_end(store: &ShardStore, path: &Path, plan: &CutPlan, aside: &Path) -> io
     copy.sync()
 }
 
-/// Writes zeros over the end of a segment.
-fn blank_end(store: &ShardStore, path: &Path, plan: &CutPlan) -> io::Result<()> {
+/// Writes zeros over a part of a segment.
+fn blank(store: &ShardStore, path: &Path, part: Range<u64>) -> io::Result<()> {
     let mut file = store.disk.open(path)?;
-    let mut at = 0;
-    while at < plan.bytes {
-        let zeros = vec![0; CHUNK_BYTES.min(plan.bytes - at) as usize];
-        write_full(file.as_mut(), &zeros, plan.offset + at)?;
+    let mut at = part.start;
+    while at < part.end {
+        let zeros = vec![0; CHUNK_BYTES.min(part.end - at) as usize];
+        write_full(file.as_mut(), &zeros, at)?;
         at += zeros.len() as u64;
     }
     file.sync()

@@ -8,7 +8,8 @@ use crate::names::Name;
 use crate::tally::{Kind, Tally};
 use stampede_engine::Durability;
 use stampede_engine::core::{
-    Answer, EventId, GroupState, Misuse, Money, Refusal, Request, ReservationAnswer, Seq, Status,
+    Answer, Entry, Event, EventId, GroupState, Misuse, Money, Refusal, Request, ReservationAnswer, Seq,
+    Status,
 };
 
 /// The most answers of one shard that are asked for again; the newest ones, whose loss is likeliest, stay.
@@ -34,7 +35,7 @@ enum Said {
 /// What is known of the events that an answer saw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Saw {
-    /// It left behind an answer that saw this event and all before.
+    /// It saw this event and all before, but for checkpoints of demand at the end, which no answer speaks of.
     pub(crate) at_least: Seq,
     /// It was decided after this event.
     pub(crate) decided_after: Seq,
@@ -56,11 +57,16 @@ impl Auditor {
     ) -> Checked {
         count(answer, tally);
         let book = &mut self.books[shard];
-        if self.durability != Durability::Async && saw.at_least > saw.synced {
-            let (saw, synced) = (saw.at_least.0, saw.synced.0);
+        let is_bound = self.durability != Durability::Async;
+        if is_bound && saw.decided_after > saw.synced {
+            let (saw, synced) = (saw.decided_after.0, saw.synced.0);
             return Err(format!("I8: an answer left that saw event {saw}, and only {synced} is synced"));
         }
-        book.promised = book.promised.max(saw.at_least);
+        if is_bound && saw.at_least > saw.synced {
+            book.early.push((saw.synced, saw.at_least));
+        }
+        let seen = if is_bound { saw.at_least.min(saw.synced) } else { saw.at_least };
+        book.promised = book.promised.max(seen).max(saw.decided_after);
         // What could not be read of the feed, because the power went, cannot be checked against it.
         if self.durability != Durability::Async && book.record.last() >= saw.synced {
             book.check(request, answer, saw)
@@ -96,8 +102,20 @@ impl Book {
         self.acks.retain(|ack| ack.request.key().is_none_or(|key| *key != offer));
     }
 
+    /// An entry that answers were ahead of must be one that answers do not speak of.
+    pub(super) fn check_early(&mut self, entry: &Entry<'_>) -> Checked {
+        let seq = entry.stamp.id.seq;
+        let was_early = self.early.iter().any(|(synced, seen)| *synced < seq && seq <= *seen);
+        self.early.retain(|(_, seen)| *seen > seq);
+        if was_early && !matches!(entry.event, Event::Demand(_)) {
+            return Err("I8: an answer that saw it left before it was synced".into());
+        }
+        Ok(())
+    }
+
     /// Drops the answers that saw more than is there.
     pub(super) fn drop_acks_after(&mut self, last: Seq) {
+        self.early.clear();
         self.acks.retain(|ack| ack.upto <= last);
     }
 

@@ -56,10 +56,6 @@ impl Flip {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The first event of the batch that may be lost, if nothing behind it says that it was durable.
     pub(super) fn unproven_batch_of(&self, shard: usize) -> Option<Seq> {
         match self.what {
@@ -238,6 +234,10 @@ impl World {
         };
         match damage_of(error) {
             Some((segment, offset)) if segment == flip.path && offset == expected => Ok(true),
+            // A cut that the power ended has sealed the journal there, and it is the rest that does not fit.
+            Some((segment, offset)) if self.repaired.is_some() && segment >= flip.path.as_path() => {
+                Ok(segment > flip.path.as_path() || offset == expected + HEADER as u64)
+            }
             Some((segment, offset)) => Err(format!(
                 "a bit turned: {flip:?}; the start was refused for {} at {offset}",
                 segment.display()

@@ -91,7 +91,7 @@ impl World {
                         self.fail_start();
                     } else if self.explains_start(&error)? {
                         self.tally.count(Kind::Deed, "start refused for damage");
-                        self.restore_or_cut()?;
+                        self.restore_or_cut(damage_of(&error))?;
                     } else {
                         return Err(format!("the engine does not start: {error}"));
                     }
@@ -184,8 +184,9 @@ impl World {
 
     /// What may be missing after what was done to the disk.
     fn floor(&mut self, shard: usize, found: &stampede_engine::Recovered) -> Checked<Floor> {
-        if let Some(first) = self.repaired.and_then(|repaired| repaired.first_of(shard)) {
-            return if found.last.seq.0 + 1 == first.0 {
+        if let Some((first, is_done)) = self.repaired.and_then(|repaired| repaired.first_of(shard)) {
+            let is_exact = found.last.seq.0 + 1 == first.0;
+            return if is_exact || (!is_done && found.last.seq >= first) {
                 Ok(Floor::Unproven(first))
             } else {
                 Err(format!(

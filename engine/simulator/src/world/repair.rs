@@ -4,10 +4,12 @@
 //! to be repeated, since a file restored in between would not have its neighbours any more.
 
 use super::World;
+use super::harm::Flip;
 use super::profile::DATA;
 use crate::auditor::Checked;
 use crate::disk::{CallFault, End};
 use crate::tally::Kind;
+use stampede_engine::StoreError;
 use stampede_engine::core::Seq;
 use stampede_engine::offline::DataDirectory;
 use std::path::Path;
@@ -18,26 +20,30 @@ pub(super) struct Repaired {
     shard: usize,
     /// The first event that went.
     first: Seq,
+    /// Nothing struck the cut.
+    is_done: bool,
 }
 
 impl Repaired {
-    pub(super) fn first_of(&self, shard: usize) -> Option<Seq> {
-        (self.shard == shard).then_some(self.first)
+    /// The first event of this shard that went, and whether it went for sure.
+    pub(super) fn first_of(&self, shard: usize) -> Option<(Seq, bool)> {
+        (self.shard == shard).then_some((self.first, self.is_done))
     }
 }
 
 impl World {
-    /// Mends a directory whose start was refused.
-    pub(super) fn restore_or_cut(&mut self) -> Checked {
-        let batch =
-            self.flip.as_ref().and_then(|flip| flip.batch().map(|batch| (batch, flip.path().to_owned())));
-        match batch {
-            Some(((shard, offset, first), segment)) if self.repaired.is_some() || self.dice.percent(35) => {
-                let is_repeated = self.repaired.replace(Repaired { shard, first }).is_some();
+    /// Mends a directory whose start was refused, for damage in this place if it is known.
+    pub(super) fn restore_or_cut(&mut self, place: Option<(&Path, u64)>) -> Checked {
+        let batch = self.flip.as_ref().and_then(Flip::batch);
+        match (batch, place) {
+            (Some((shard, _, first)), Some((segment, offset)))
+                if self.repaired.is_some() || self.dice.percent(35) =>
+            {
+                let is_repeated = self.repaired.replace(Repaired { shard, first, is_done: false }).is_some();
                 if !is_repeated && self.dice.percent(30) {
                     self.disk.arm(CallFault::PowerOff, self.dice.below(12) as u32);
                 }
-                self.cut(shard, &segment, offset, first)
+                self.cut(shard, segment, offset, first)
             }
             _ => {
                 self.heal();
@@ -58,21 +64,40 @@ impl World {
             self.end_life(End::PowerLost, false);
             return Ok(());
         }
-        self.tally.count(Kind::Deed, "damage cut off");
-        self.flip = None;
-        if hits.is_empty() { cut } else { Ok(()) }
+        match cut {
+            Ok(true) => {
+                self.tally.count(Kind::Deed, "damage cut off");
+                self.flip = None;
+                self.repaired = Some(Repaired { shard, first, is_done: true });
+                Ok(())
+            }
+            Ok(false) => {
+                self.tally.count(Kind::Deed, "cut refused, restored");
+                self.repaired = None;
+                self.heal();
+                Ok(())
+            }
+            Err(_) if !hits.is_empty() => Ok(()),
+            Err(words) => Err(words),
+        }
     }
 
-    fn try_cut(&self, shard: usize, segment: &Path, offset: u64, first: Seq) -> Checked {
+    /// Whether it was cut; not where the engine says that nothing could be rebuilt then.
+    fn try_cut(&self, shard: usize, segment: &Path, offset: u64, first: Seq) -> Checked<bool> {
         let words = |error| format!("{} cannot be cut at {offset}: {error}", segment.display());
         let directory = DataDirectory::open_locked_on(self.disk.mount(), Path::new(DATA)).map_err(words)?;
         let index = directory.shards().nth(shard).ok_or("the directory has fewer shards")?;
         let file = segment.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let plan = directory.plan_cut(index, file, offset).map_err(words)?;
+        let plan = match directory.plan_cut(index, file, offset) {
+            Err(StoreError::Unreadable { expected, .. }) if expected.contains("from a copy") => {
+                return Ok(false);
+            }
+            planned => planned.map_err(words)?,
+        };
         if plan.keeps.0 + 1 != first.0 {
             return Err(format!("a cut before event {} would keep {:?}", first.0, plan.keeps));
         }
         directory.cut(&plan).map_err(words)?;
-        Ok(())
+        Ok(true)
     }
 }

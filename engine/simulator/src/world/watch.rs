@@ -33,7 +33,8 @@ impl World {
             self.tally.fault(hit.what.fault());
             self.story.tell(|| format!("{:?} at {}", hit.what, hit.path.display()));
             self.life.was_struck = true;
-            self.life.was_full |= hit.what == CallFault::NoSpace;
+            // A write that takes less is how a full disk begins.
+            self.life.was_full |= matches!(hit.what, CallFault::NoSpace | CallFault::ShortWrite);
             let fails = matches!(
                 hit.what,
                 CallFault::WriteError | CallFault::ShortWrite | CallFault::NoSpace | CallFault::SyncError
