@@ -108,13 +108,12 @@ impl Log {
         self.answerable.store(seq.0, Ordering::Release);
     }
 
-    /// Shows events up to `seq` on the feed, and wakes who waits for them.
+    /// Shows events up to `seq` on the feed. Ring afterwards, when the answers are on their way.
     pub(crate) fn publish(&self, seq: Seq) {
         self.synced.store(seq.0, Ordering::Release);
-        self.moved.notify(usize::MAX);
     }
 
-    /// Wakes every waiting reader, though nothing has moved: the journal ends.
+    /// Wakes every waiting reader: events were published, or the journal ends.
     pub(crate) fn ring(&self) {
         self.moved.notify(usize::MAX);
     }
@@ -209,11 +208,14 @@ impl Log {
     }
 
     /// Takes the oldest segment out, unless it is the last; readers that are in it finish.
-    pub(crate) fn drop_oldest(&self) {
+    pub(crate) fn drop_oldest(&self) -> Option<Segment> {
         let segments = &mut self.kept.write().segments;
-        if segments.len() > 1 {
-            segments.remove(0);
-        }
+        (segments.len() > 1).then(|| segments.remove(0))
+    }
+
+    /// Puts the oldest segment back: it could not be removed.
+    pub(crate) fn restore_oldest(&self, segment: Segment) {
+        self.kept.write().segments.insert(0, segment);
     }
 
     /// The first event that is kept, or the next one to come.

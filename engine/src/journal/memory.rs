@@ -107,6 +107,7 @@ impl Journal for MemoryJournal {
         Counts::add(&self.log.counts.bytes, self.turn.bytes.len() as u64);
         self.log.publish(self.turn.last);
         self.log.allow_answers(self.turn.last);
+        self.log.ring();
         self.turn.clear();
         Ok(())
     }

@@ -238,12 +238,14 @@ impl Writer {
 
     /// Moves the watermarks to where they may stand, and wakes the shard.
     fn publish(&mut self) {
-        // The feed first: whoever has an answer finds its event there.
+        // The feed first: whoever has an answer finds its event there. Its readers are woken last: they may be many, and
+        // the answers must not wait for that.
         if self.unsynced_since.is_none() {
             self.log.publish(self.written);
         }
         self.log.allow_answers(self.written);
         self.ring();
+        self.log.ring();
     }
 
     fn ring(&self) {

@@ -166,8 +166,12 @@ pub(crate) fn let_go(
         }
         let Some(old) = log.oldest_behind(Seq(covered.0 + 1)) else { break };
         let path = segment_path(&store.dir, old);
-        store.disk.remove(&path).map_err(ShardStore::io("removing", &path))?;
-        log.drop_oldest();
+        // Out of the log first: a reader that comes now hears that it is gone, not that it cannot be read.
+        let dropped = log.drop_oldest();
+        if let Err(error) = store.disk.remove(&path) {
+            dropped.into_iter().for_each(|segment| log.restore_oldest(segment));
+            return Err(ShardStore::io("removing", &path)(error));
+        }
         bytes -= size;
     }
     Ok(())

@@ -73,7 +73,7 @@ pub(super) fn tell(recovered: &[Recovered]) {
                 offset = cut.offset,
                 bytes = cut.bytes,
                 why = cut.why,
-                "the end of the journal was half written and was cut; nothing in it had been answered as durable"
+                "the end of the journal was half written and was cut; unless the disk itself changed it, nothing in it had been answered as durable"
             );
         }
         let snapshot = snapshot.map_or_else(|| "none".to_owned(), |id| id.to_string());

@@ -202,12 +202,16 @@ impl Reader {
         let (places, protocol) = (read.places.clone(), self.protocol);
         let (count, mut room) = (read.count, self.room(0));
         let found = self.shared.readers.read(lane, move |page| {
-            let mut found = Vec::new();
-            for Place { key, feed, from } in places {
-                room.entries = count;
+            let (mut found, mut left) = (Vec::new(), room.bytes);
+            let places_count = places.len();
+            for (index, Place { key, feed, from }) in places.into_iter().enumerate() {
+                // A feed with much to tell must not keep those behind it from being told at all.
+                let share = (left / (places_count - index)).max(1);
+                (room.entries, room.bytes) = (count, share);
                 let entries = Source { feed: &feed, protocol, page: &mut *page }
                     .read_on(from, None, &mut room)
                     .map_err(|error| Failure::Feed(key, error))?;
+                left = left.saturating_sub(share - room.bytes);
                 if entries.count > 0 {
                     found.push((key, entries));
                 }
