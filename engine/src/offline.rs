@@ -197,7 +197,13 @@ impl DataDirectory {
             Err(error) => return end_of(error),
             Ok(begun) => begun,
         };
-        let Some((mut walk, mut reading)) = begun else { return Ok(WalkEnd::Whole) };
+        let Some((mut walk, mut reading)) = begun else {
+            if !self.directory.is_founded() {
+                return Ok(WalkEnd::Whole);
+            }
+            let reason = "the shard has no journal any more".to_owned();
+            return Ok(WalkEnd::Damaged { segment: store.dir, offset: 0, reason });
+        };
         let mut path = PathBuf::new();
         loop {
             let next = match walk.next(&mut reading) {

@@ -54,7 +54,7 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
     progress: &dyn RecoveryProgress,
 ) -> Result<Opened, StartError> {
     let founding = Founding { shards: config.shards, shards_default: shards_default(), hash_key };
-    let directory = Directory::open(disk, &config.data, founding)?;
+    let mut directory = Directory::open(disk, &config.data, founding)?;
     let began = source.boot();
     let wall = Clock::start(source.clone(), UnixMs::new(1)).now().get();
     // No event is made before all shards are read: their common epoch is above every one that was.
@@ -62,6 +62,11 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
     let stores: Vec<ShardStore> =
         ShardIndex::all(directory.shards()).map(|shard| directory.shard(shard)).collect();
     let found = find_all(&stores, settings, pace, progress)?;
+    let lost = found.iter().position(|found| found.end.is_none()).filter(|_| directory.is_founded());
+    if let Some(store) = lost.map(|at| &stores[at]) {
+        let (shard, dir) = (store.shard.get(), store.dir.clone());
+        return Err(StoreError::NoJournal { shard, dir }.into());
+    }
     for (store, found) in stores.iter().zip(&found) {
         settle(store, found)?;
     }
@@ -72,6 +77,7 @@ pub(crate) fn open<S: TimeSource + Clone + 'static>(
         let life = Life { epoch, took_ms, lock: directory.lock() };
         shards.push(begin(config, source, &store, found, life)?);
     }
+    directory.note_founded()?;
     Ok(Opened { directory, epoch, shards })
 }
 

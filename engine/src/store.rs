@@ -78,9 +78,11 @@ pub enum StoreError {
     /// A journal is damaged before its end: acknowledged events may be missing.
     #[error(
         "shard {shard}: {} is damaged at byte {offset}: {what}. Nothing was changed and nothing is skipped. \
-         Look with `stampede inspect --shard {shard} --verify`; restore the directory from a copy, or give up what \
-         stands behind the damage with `stampede repair --shard {shard} --cut {}:{offset}`",
+         Look with `stampede inspect --data {} --shard {shard} --verify`; restore the directory from a copy, or give up what \
+         stands behind the damage with `stampede repair --data {} --shard {shard} --cut {}:{offset}`",
         segment.display(),
+        data_of(segment),
+        data_of(segment),
         name_of(segment)
     )]
     Damaged {
@@ -93,10 +95,9 @@ pub enum StoreError {
         /// What is wrong there.
         what: Damage,
     },
-    /// There are snapshots, and nothing of the journal that they came from.
+    /// A shard had a journal, and has none.
     #[error(
-        "shard {shard}: {} has snapshots and no journal; what happened after them is missing. Restore the journal from a \
-         copy",
+        "shard {shard}: {} has no journal any more, and what happened in it is missing. Restore the directory from a copy",
         dir.display()
     )]
     NoJournal {
@@ -130,6 +131,14 @@ pub enum Damage {
     /// No whole batch stands there, and events that were durable stand behind.
     #[error("no whole batch stands here, and later ones follow")]
     Broken,
+    /// The file is shorter than it was made: a copy that was not finished.
+    #[error("the file has {size} bytes and was made with {made}: is it a copy that was not finished?")]
+    Shortened {
+        /// What there is.
+        size: u64,
+        /// What there was.
+        made: u64,
+    },
     /// A segment's first bytes are not a segment's.
     #[error("the segment's header is broken")]
     Header,
@@ -167,6 +176,11 @@ impl ShardStore {
             what: what.into(),
         }
     }
+}
+
+/// The data directory of a segment.
+fn data_of(segment: &Path) -> String {
+    segment.parent().and_then(Path::parent).unwrap_or(Path::new(".")).display().to_string()
 }
 
 fn name_of(path: &Path) -> String {

@@ -46,7 +46,13 @@ impl Disk for FileDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(OpenOptions::new().read(true).write(true).open(path)?))
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        let may_not_write = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+        match opened {
+            // A copy that may only be read can still be looked at; writing to it fails when somebody tries.
+            Err(error) if may_not_write.contains(&error.kind()) => Ok(Box::new(File::open(path)?)),
+            opened => Ok(Box::new(opened?)),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

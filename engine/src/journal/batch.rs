@@ -120,6 +120,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) previous: ChainHash,
     /// When it was begun.
     pub(crate) begun: UnixMs,
+    /// How long the file was made, in whole KiB. It never becomes shorter: a copy that is was not finished.
+    pub(crate) made_kib: u32,
 }
 
 impl SegmentHeader {
@@ -128,6 +130,7 @@ impl SegmentHeader {
         bytes[..8].copy_from_slice(&SEGMENT_MAGIC);
         bytes[16..18].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes[18..20].copy_from_slice(&self.shard.to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.made_kib.to_le_bytes());
         let words = [self.first.0, self.epoch, self.previous.0, self.begun.get()];
         for (word, place) in words.into_iter().zip(bytes[24..].chunks_exact_mut(8)) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -155,6 +158,7 @@ impl SegmentHeader {
             epoch: u64_at(bytes, 32),
             previous: ChainHash(u64_at(bytes, 40)),
             begun: UnixMs::new(u64_at(bytes, 48)),
+            made_kib: u32_at(bytes, 20),
         })
     }
 }
@@ -217,6 +221,7 @@ mod tests {
             epoch: 7,
             previous: ChainHash(9),
             begun: UnixMs::new(1_700_000_000_000),
+            made_kib: 65_536,
         };
         let bytes = header.bytes();
         assert_eq!(SegmentHeader::read(&bytes), Some(header));

@@ -297,6 +297,7 @@ impl Writer {
             epoch: self.epoch,
             previous: self.chain.previous,
             begun: self.base,
+            made_kib: u32::try_from(size / 1_024).unwrap_or(u32::MAX),
         };
         let path = segment_path(&self.dir, first);
         write_full(file.as_mut(), &header.bytes(), 0).map_err(failed("writing", &spare))?;

@@ -1,6 +1,6 @@
 //! The data directory: made once, locked while it is used, and what it says of itself.
 //!
-//! `stampede.json` is written when the directory is made and never again. It fixes the number of shards, because it
+//! `stampede.json` is written when the directory is made, once more when each shard has its journal, and never again. It fixes the number of shards, because it
 //! decides which shard a campaign lives on, and the key of the hash tables, so that counts of distinct buyers go on
 //! after a restart. It is secret, as the key must be.
 
@@ -37,6 +37,8 @@ struct About {
     shards: u16,
     /// The key of the hash tables.
     hash_key: u64,
+    /// Whether each shard has had its first segment: from then on a shard without a journal has lost it.
+    is_founded: bool,
 }
 
 /// What a new directory is made with.
@@ -102,6 +104,20 @@ impl Directory {
         self.lock.clone()
     }
 
+    /// Whether a shard without a journal has lost it.
+    pub(crate) fn is_founded(&self) -> bool {
+        self.about.is_founded
+    }
+
+    /// Notes that every shard has a journal now.
+    pub(crate) fn note_founded(&mut self) -> Result<(), StoreError> {
+        if !self.about.is_founded {
+            self.about.is_founded = true;
+            write(self.disk.as_ref(), &self.path, self.about)?;
+        }
+        Ok(())
+    }
+
     /// How many shards it was made with.
     pub(crate) fn shards(&self) -> u16 {
         self.about.shards
@@ -147,10 +163,15 @@ fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<About>, StoreError> {
     Ok(Some(about))
 }
 
-/// Makes `stampede.json`, wholly or not at all.
 fn found(disk: &dyn Disk, dir: &Path, founding: Founding) -> Result<About, StoreError> {
     let shards = founding.shards.unwrap_or(founding.shards_default);
-    let about = About { format: FORMAT, shards, hash_key: founding.hash_key };
+    let about = About { format: FORMAT, shards, hash_key: founding.hash_key, is_founded: false };
+    write(disk, dir, about)?;
+    Ok(about)
+}
+
+/// Makes `stampede.json`, wholly or not at all.
+fn write(disk: &dyn Disk, dir: &Path, about: About) -> Result<(), StoreError> {
     let text = serde_json::to_string_pretty(&about).expect("three numbers are JSON");
     let (temporary, path) = (dir.join(ABOUT_TEMPORARY), dir.join(ABOUT_NAME));
     let write = || {
@@ -160,6 +181,5 @@ fn found(disk: &dyn Disk, dir: &Path, founding: Founding) -> Result<About, Store
         disk.rename(&temporary, &path)?;
         disk.sync_dir(dir)
     };
-    write().map_err(ShardStore::io("writing", &path))?;
-    Ok(about)
+    write().map_err(ShardStore::io("writing", &path))
 }

@@ -186,6 +186,11 @@ impl Walk {
         if header.shard != self.store.shard.get() {
             return Err(self.store.damaged(&self.path, 0, Misfit::Shard(header.shard)));
         }
+        let size = file.size().map_err(ShardStore::io("reading", &self.path))?;
+        if size / 1_024 < u64::from(header.made_kib) {
+            let made = u64::from(header.made_kib) * 1_024;
+            return Err(self.store.damaged(&self.path, size, Damage::Shortened { size, made }));
+        }
         if header.first != self.segments[self.at] {
             let (first, expected) = (header.first.0, self.segments[self.at].0);
             return Err(self.store.damaged(&self.path, 0, Misfit::Seq { first, expected }));

@@ -236,9 +236,9 @@ pub static TABLE: &[Spec] = &[
     own(
         Group::Server,
         ("BGSAVE", "BGSAVE"),
-        1,
+        -1,
         session::save,
-        ("", "Begins a snapshot of every shard, beside the sale, so that the next start is quick."),
+        ("[SCHEDULE]", "Begins a snapshot of every shard, beside the sale, so that the next start is quick."),
     ),
     own(
         Group::Server,
