@@ -172,7 +172,12 @@ class Consumer:
         while True:
             try:
                 self.turn()
-            except redis.ConnectionError:
+            except (redis.ConnectionError, redis.TimeoutError):
+                time.sleep(0.2)
+            except redis.ResponseError as error:
+                # The server is there and cannot take the payment now: what was asked is asked again.
+                if not str(error).startswith(("BUSY", "DISKFULL", "SHARDDOWN")):
+                    raise
                 time.sleep(0.2)
 
     def turn(self, wait_ms=1000):

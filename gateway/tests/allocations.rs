@@ -125,6 +125,6 @@ fn an_intent_allocates_nothing_once_buffers_have_grown() {
     // Not one per intent, and not one per write either: demand is told once a second, by a few, its timeline grows by the
     // second, and tables and arenas double as reservations come. A slow machine has more seconds.
     for (what, count) in [("repeats", repeats), ("refused", refused), ("accepted", accepted)] {
-        assert!(count <= writes / 4, "{count} allocations in {} intents: {what}", writes * PIPELINE);
+        assert!(count <= writes as u64 / 4, "{count} allocations in {} intents: {what}", writes * PIPELINE);
     }
 }

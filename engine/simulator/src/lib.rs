@@ -1,7 +1,7 @@
 //! A simulator above the real engine: seeded, on one thread, with a disk and a clock that fail.
 //!
 //! One run is one seed: a few shards on one thread ([`stampede_engine::stepped`]), with their real loop, journal writer,
-//! recovery, snapshots and feed, on a [disk](disk) in memory that keeps only what was synced. A workload sends random
+//! recovery, snapshots and feed, on a disk in memory that keeps only what was synced. A workload sends random
 //! requests; faults strike; the machine crashes and comes back, a dozen times per run. An auditor that stands apart from
 //! both compares what was submitted, what was answered, what the feed showed and what came back.
 //!

@@ -58,19 +58,18 @@ impl Directory {
         let lock_path = path.join(LOCK_NAME);
         let lock = disk.lock(&lock_path).map_err(ShardStore::io("locking", &lock_path))?;
         let Some(lock) = lock else { return Err(StoreError::InUse { path: path.to_owned() }) };
-        let about = match read(disk.as_ref(), path)? {
-            Some(about) => about,
-            None => {
-                let first = path.join("shard-0000");
-                let names = disk.list(&first).map_err(ShardStore::io("listing", &first))?;
-                if !names.is_empty() {
-                    let expected = "the directory has shards, and this file, which says how many, is missing; \
-                                    restore it from a copy";
-                    let path = path.join(ABOUT_NAME);
-                    return Err(StoreError::Unreadable { path, expected: expected.to_owned() });
-                }
-                found(disk.as_ref(), path, founding)?
+        let about = if let Some(about) = read(disk.as_ref(), path)? {
+            about
+        } else {
+            let first = path.join("shard-0000");
+            let names = disk.list(&first).map_err(ShardStore::io("listing", &first))?;
+            if !names.is_empty() {
+                let expected = "the directory has shards, and this file, which says how many, is missing; \
+                                restore it from a copy";
+                let path = path.join(ABOUT_NAME);
+                return Err(StoreError::Unreadable { path, expected: expected.to_owned() });
             }
+            found(disk.as_ref(), path, founding)?
         };
         let directory = Directory { disk, path: path.to_owned(), about, lock: Some(Arc::from(lock)) };
         match founding.shards {

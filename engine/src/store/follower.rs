@@ -169,7 +169,9 @@ pub(crate) fn let_go(
         // Out of the log first: a reader that comes now hears that it is gone, not that it cannot be read.
         let dropped = log.drop_oldest();
         if let Err(error) = store.disk.remove(&path) {
-            dropped.into_iter().for_each(|segment| log.restore_oldest(segment));
+            if let Some(segment) = dropped {
+                log.restore_oldest(segment);
+            }
             return Err(ShardStore::io("removing", &path)(error));
         }
         bytes -= size;

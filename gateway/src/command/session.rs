@@ -207,12 +207,17 @@ without_arguments! {
     command_count => Command::Local(Local::CommandCount);
     /// `COMMAND LIST`
     command_list => Command::Local(Local::CommandList);
-    /// `BGSAVE`
-    save => Command::Local(Local::Save);
     /// `LASTSAVE`
     last_save => Command::Local(Local::LastSave);
     /// `CLUSTER …`
     cluster => Command::Local(Local::Cluster);
+}
+
+/// `BGSAVE [SCHEDULE]`; some clients always ask for SCHEDULE, and a snapshot never has to wait for anything here.
+pub fn save(mut args: Args<'_>) -> Parsed<'_> {
+    args.option(&["SCHEDULE"])?;
+    args.end()?;
+    Ok(Command::Local(Local::Save))
 }
 
 /// A command whose arguments are read while it is answered.

@@ -193,7 +193,9 @@ fn holds(ask: &Ask, answer: &Answer, line: &Line) -> bool {
         }
         Ask::Return { op, .. } => {
             let returned = line.returns.iter().find(|(other, _)| other == op);
-            returned.is_none_or(|(_, owe)| *owe == answer.owe || answer.owe == 0)
+            let is_told = returned.is_some_and(|(_, owe)| *owe == answer.owe || answer.owe == 0);
+            // What is still won after it was returned in part; anything else was not won, or is refunded wholly.
+            answer.status != "WON" || is_told
         }
         Ask::Put { .. } => true,
     }
