@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// use stampede_engine::core::{Answer, Money, Offer, Refusal, Request, Status, Text};
 /// use stampede_engine::{Engine, EngineConfig};
 ///
-/// let engine = Engine::start(EngineConfig::default())?;
+/// let engine = Engine::start(EngineConfig::in_memory())?;
 /// let mut client = engine.client();
 /// let text = |id: &'static str| Text::id(id.as_bytes()).unwrap();
 ///
