@@ -22,6 +22,9 @@ use stampede_engine::{Durability, Feed, FeedError, FeedFrom, FeedPage};
 /// What a check says: nothing, or what is wrong.
 pub(crate) type Checked<T = ()> = Result<T, String>;
 
+/// What came of reading a feed: words for what is wrong, and the feed's own error if it had one.
+pub(crate) type Read = Result<(), (String, Option<FeedError>)>;
+
 /// Entries asked for in one read of the feed.
 const PAGE: usize = 97;
 
@@ -78,23 +81,23 @@ impl Auditor {
     }
 
     /// Reads what is new on the feed.
-    pub(crate) fn follow(&mut self, shard: usize, feed: &Feed, tally: &mut Tally) -> Checked {
+    pub(crate) fn follow(&mut self, shard: usize, feed: &Feed, tally: &mut Tally) -> Read {
         let bounds = feed.bounds();
         let shown = self.books[shard].record.last();
         if bounds.last.seq < shown {
-            return Err(format!("the feed ends at {} and has shown entry {} before", bounds.last, shown.0));
+            let words = format!("the feed ends at {} and has shown entry {} before", bounds.last, shown.0);
+            return Err((words, None));
         }
         if bounds.last.seq == shown {
             return Ok(());
         }
         let from = self.books[shard].record.last_id().map_or(FeedFrom::First, FeedFrom::After);
-        self.read(shard, feed, from, tally).map_err(|error| error.0)?;
+        self.read(shard, feed, from, tally)?;
         let read = self.books[shard].record.last();
         if read < bounds.last.seq {
-            return Err(format!(
-                "the feed says that it ends at {} and gives nothing after {}",
-                bounds.last, read.0
-            ));
+            let words =
+                format!("the feed says that it ends at {} and gives nothing after {}", bounds.last, read.0);
+            return Err((words, None));
         }
         Ok(())
     }
@@ -107,19 +110,13 @@ impl Auditor {
         feed: &Feed,
         from: Option<Seq>,
         tally: &mut Tally,
-    ) -> Result<(), (String, Option<FeedError>)> {
+    ) -> Read {
         let id = from.and_then(|seq| self.books[shard].record.id(seq));
         let from = id.map_or(FeedFrom::First, FeedFrom::At);
         self.read(shard, feed, from, tally)
     }
 
-    fn read(
-        &mut self,
-        shard: usize,
-        feed: &Feed,
-        from: FeedFrom,
-        tally: &mut Tally,
-    ) -> Result<(), (String, Option<FeedError>)> {
+    fn read(&mut self, shard: usize, feed: &Feed, from: FeedFrom, tally: &mut Tally) -> Read {
         let mut page = FeedPage::new();
         let mut from = from;
         let mut expected = None;

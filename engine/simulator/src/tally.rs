@@ -36,6 +36,18 @@ const EVENTS: [&str; 21] = [
 /// What does not exist yet: refusals of later ways to sell, events that nothing makes so far.
 const LATER: [&str; 4] = ["OPTION_UNKNOWN", "COUPON_INVALID", "BARGAIN_INVALID", "WAITLIST_FULL"];
 
+/// Checks that must have been made; a run in which they were left out proves nothing either.
+const CHECKS: [&str; 8] = [
+    "answer asked for again",
+    "damage cut off",
+    "feed named the damage",
+    "feed read again",
+    "offer compared with the feed",
+    "start refused for damage",
+    "state compared with a replay",
+    "torn end cut",
+];
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -81,7 +93,8 @@ impl Tally {
         let faults = Fault::ALL.map(|fault| (Kind::Fault, fault.name()));
         let events = EVENTS.map(|event| (Kind::Event, event));
         let refusals = Refusal::ALL.map(|refusal| (Kind::Refusal, refusal.name()));
-        let wanted = faults.into_iter().chain(events).chain(refusals);
+        let checks = CHECKS.map(|check| (Kind::Deed, check));
+        let wanted = faults.into_iter().chain(events).chain(refusals).chain(checks);
         let reachable = wanted.filter(|(_, name)| !LATER.contains(name));
         let rare = reachable.filter_map(|(kind, name)| {
             let count = self.of(kind, name);

@@ -134,9 +134,10 @@ enum Action {
     SetClock,
     Space,
     SecondServer,
+    DamageFeed,
 }
 
-const ACTIONS: [(u32, Action); 14] = [
+const ACTIONS: [(u32, Action); 15] = [
     (40, Action::Send),
     (36, Action::Turn),
     (26, Action::Sync),
@@ -151,6 +152,7 @@ const ACTIONS: [(u32, Action); 14] = [
     (3, Action::SetClock),
     (3, Action::Space),
     (1, Action::SecondServer),
+    (1, Action::DamageFeed),
 ];
 
 impl World {
@@ -261,6 +263,7 @@ impl World {
                 Ok(())
             }
             Action::SecondServer => self.start_second(),
+            Action::DamageFeed => self.damage_feed(),
         }
     }
 

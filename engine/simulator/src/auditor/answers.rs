@@ -199,12 +199,12 @@ impl Book {
 }
 
 impl Ack {
-    /// Compares the answer to the same request with the first one.
-    pub(crate) fn compare(&self, again: &Answer<Name>) -> Checked {
+    /// Compares the answer to the same request with the first one; says no where it was asked at a bad moment: too much
+    /// was due, or the disk was full.
+    pub(crate) fn compare(&self, again: &Answer<Name>) -> Checked<bool> {
         let is_same = match (self.said, again) {
-            // Asked at a bad moment, which says nothing against the first answer: too much is due, or the disk is full.
-            (_, Answer::Misuse(Misuse::Busy | Misuse::DiskFull { .. }))
-            | (Said::DoneOnce, Answer::DoneBefore) => true,
+            (_, Answer::Misuse(Misuse::Busy | Misuse::DiskFull { .. })) => return Ok(false),
+            (Said::DoneOnce, Answer::DoneBefore) => true,
             (Said::Accepted { event, price }, Answer::Reservation(now)) => {
                 now.replayed && now.event == event && now.price == price
             }
@@ -214,7 +214,7 @@ impl Ack {
             _ => false,
         };
         let (request, said) = (&self.request, self.said);
-        if is_same { Ok(()) } else { Err(format!("I8: {request:?} was {said:?}, and now it is {again:?}")) }
+        if is_same { Ok(true) } else { Err(format!("I8: {request:?} was {said:?}, and now it is {again:?}")) }
     }
 }
 

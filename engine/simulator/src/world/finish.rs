@@ -86,8 +86,11 @@ impl World {
             loop {
                 let list = Request::Reservations { offer, state: StateFilter::Any, cursor, count: 1_000 };
                 let answered = self.ask(shard, vec![list])?;
-                let Some((_, Answer::Reservations(page))) = answered.into_iter().next() else {
-                    return Ok(());
+                let page = match answered.into_iter().next() {
+                    Some((_, Answer::Reservations(page))) => page,
+                    Some((_, other)) => return Err(format!("{offer} is not listed: {other:?}")),
+                    // The shard went down in between.
+                    None => return Ok(()),
                 };
                 for entry in &page.entries {
                     let row = self.auditor.ledger(shard).row(offer, entry.id);
@@ -110,8 +113,13 @@ impl World {
 
     fn check_sums(&mut self, shard: usize, offer: Name, listed: usize) -> Checked {
         let answered = self.ask(shard, vec![Request::OfferGet { offer }])?;
-        let Some((_, Answer::Offer(answer))) = answered.into_iter().next() else { return Ok(()) };
-        let Some(page) = self.auditor.ledger(shard).offer(offer) else { return Ok(()) };
+        let answer = match answered.into_iter().next() {
+            Some((_, Answer::Offer(answer))) => answer,
+            Some((_, other)) => return Err(format!("{offer} is not shown: {other:?}")),
+            // The shard went down in between.
+            None => return Ok(()),
+        };
+        let page = self.auditor.ledger(shard).offer(offer).ok_or("the offer is gone from the feed")?;
         let sums = (u128::from(answer.paid.cash), u128::from(answer.owed.cash));
         if sums != (page.paid.0, page.owed.0) || listed != page.rows.len() {
             return Err(format!(

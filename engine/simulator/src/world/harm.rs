@@ -17,7 +17,9 @@ use std::time::Duration;
 pub(super) struct Flip {
     path: PathBuf,
     offset: usize,
-    mask: u8,
+    /// The byte before and after.
+    was: u8,
+    is: u8,
     what: Place,
 }
 
@@ -31,6 +33,7 @@ enum Place {
         start: usize,
         shard: usize,
         first: Seq,
+        has_entries: bool,
         is_unproven: bool,
     },
     /// Behind the last batch of a segment, or between two.
@@ -48,6 +51,18 @@ pub(super) struct Stale {
 }
 
 impl Flip {
+    /// The first entry that a reader from the beginning cannot have, if it stands in one. The number of the shard in a
+    /// batch's header is nothing to a reader, who knows whose journal it is.
+    pub(super) fn first_hidden(&self) -> Option<(usize, Seq)> {
+        match self.what {
+            Place::Batch { start, shard, first, has_entries: true, .. } => {
+                let in_shard_number = (start + 6..start + 8).contains(&self.offset);
+                (!in_shard_number).then_some((shard, first))
+            }
+            _ => None,
+        }
+    }
+
     /// The batch that it stands in: its shard, where it begins, its first event.
     pub(super) fn batch(&self) -> Option<(usize, u64, Seq)> {
         match self.what {
@@ -149,7 +164,7 @@ impl World {
         Ok(())
     }
 
-    fn flip_a_bit(&mut self) {
+    pub(super) fn flip_a_bit(&mut self) {
         let mut files = self.disk.files();
         files.retain(|(path, len)| *len > 0 && path.extension().is_some());
         if files.is_empty() {
@@ -171,10 +186,11 @@ impl World {
             _ => self.dice.index(batches[0].bytes.start),
         };
         let what = self.place(&path, &batches, offset);
-        let flip = Flip { path, offset, mask: 1 << self.dice.below(8), what };
+        let (was, is) = (bytes[offset], bytes[offset] ^ (1 << self.dice.below(8)));
+        let flip = Flip { path, offset, was, is, what };
         self.story.tell(|| format!("a bit turns: {flip:?}"));
         self.tally.fault(Fault::BitFlip);
-        self.toggle(&flip);
+        self.disk.set(&flip.path, &[is], offset);
         self.flip = Some(flip);
     }
 
@@ -194,26 +210,28 @@ impl World {
             start: batches[at].bytes.start,
             shard,
             first: batches[at].first,
+            has_entries: batches[at].count > 0,
             is_unproven: last_segment.is_some_and(|last| last == path)
                 && batches[at + 1..].iter().all(|later| !later.is_after_sync),
         })
-    }
-
-    fn toggle(&self, flip: &Flip) {
-        let bytes = self.disk.bytes(&flip.path);
-        if let Some(byte) = bytes.get(flip.offset) {
-            self.disk.set(&flip.path, &[byte ^ flip.mask], flip.offset);
-        }
     }
 
     /// Turns the bit back, where its file still has it: somebody restored the file.
     pub(super) fn heal(&mut self) {
         let Some(flip) = self.flip.take() else { return };
         // What was cut, by a start or by an operator, is not there any more; other bytes stand in its place.
-        let is_cut = matches!(flip.what, Place::Batch { is_unproven: true, .. }) && self.engine.is_some();
-        let is_gone = is_cut || self.repaired.is_some();
-        if !is_gone {
-            self.toggle(&flip);
+        let is_cut = matches!(flip.what, Place::Batch { is_unproven: true, .. } | Place::Padding);
+        let is_gone = (is_cut && self.engine.is_some()) || self.repaired.is_some();
+        let stands = self.disk.bytes(&flip.path).get(flip.offset) == Some(&flip.is);
+        if !is_gone && stands {
+            self.disk.set(&flip.path, &[flip.was], flip.offset);
+        }
+    }
+
+    /// Turns the bit back under the running engine.
+    pub(super) fn heal_live(&mut self) {
+        if let Some(flip) = self.flip.take() {
+            self.disk.set(&flip.path, &[flip.was], flip.offset);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::tally::Kind;
 use crate::workload::Workload;
 use stampede_engine::core::{Seq, Text};
 use stampede_engine::stepped::{Stepped, Turned};
-use stampede_engine::{Durability, EngineConfig, StartError};
+use stampede_engine::{Durability, EngineConfig, StartError, StoreError};
 use std::time::Duration;
 
 /// The key of the engine's tables; it never reaches the state.
@@ -161,9 +161,11 @@ impl World {
                 self.check_recovered(shard, ended, found)?;
             }
         }
+        self.after_start(ended.is_some())?;
+        // Readers have met the damage by now; the next lives should not.
         self.heal();
         (self.stale, self.repaired, self.has_failed_start) = (None, None, false);
-        self.after_start(ended.is_some())
+        Ok(())
     }
 
     fn check_recovered(&mut self, shard: usize, ended: Ended, found: &stampede_engine::Recovered) -> Checked {
@@ -241,7 +243,7 @@ impl World {
                 let every = self.dice.between(5, 60) as usize;
                 self.recheck(shard, every)?;
             }
-            if self.dice.one_in(3) {
+            if self.flip.is_some() || self.dice.one_in(3) {
                 self.read_again(shard)?;
             }
         }
@@ -255,8 +257,9 @@ impl World {
         for some in acks.chunks(100) {
             let answered = self.ask(shard, some.iter().map(|ack| ack.request.clone()).collect())?;
             for (ack, (_, answer)) in some.iter().zip(&answered) {
-                ack.compare(answer)?;
-                self.tally.count(Kind::Deed, "answer asked for again");
+                if ack.compare(answer)? {
+                    self.tally.count(Kind::Deed, "answer asked for again");
+                }
             }
         }
         Ok(())
@@ -311,7 +314,8 @@ impl World {
         self.tally.fault(Fault::SecondServer);
         self.story.tell(|| "a second server starts");
         match second {
-            Err(_) => Ok(()),
+            Err(StartError::Store(StoreError::InUse { .. })) => Ok(()),
+            Err(error) => Err(format!("a second server was not told that the directory is in use: {error}")),
             Ok(_) => Err("a second server started on the directory of a running one".to_owned()),
         }
     }
@@ -322,7 +326,8 @@ impl World {
         let started = self.try_start(&config);
         self.tally.fault(Fault::OtherShards);
         match started {
-            Err(_) => Ok(()),
+            Err(StartError::Store(StoreError::OtherShards { .. })) => Ok(()),
+            Err(error) => Err(format!("a start with other shards was refused for another reason: {error}")),
             Ok(_) => {
                 Err("the engine started with another number of shards than its directory has".to_owned())
             }
@@ -333,9 +338,7 @@ impl World {
 /// What a refused start says about damage.
 pub(super) fn damage_of(error: &StartError) -> Option<(&std::path::Path, u64)> {
     match error {
-        StartError::Store(stampede_engine::StoreError::Damaged { segment, offset, .. }) => {
-            Some((segment, *offset))
-        }
+        StartError::Store(StoreError::Damaged { segment, offset, .. }) => Some((segment, *offset)),
         _ => None,
     }
 }

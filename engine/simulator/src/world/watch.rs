@@ -1,5 +1,6 @@
 //! What a run looks at between its deeds: the feeds, the faults that struck, shards that went down, snapshots.
 
+use super::harm::Flip;
 use super::{World, harm};
 use crate::auditor::Checked;
 use crate::disk::CallFault;
@@ -18,11 +19,11 @@ impl World {
             return Ok(());
         }
         match auditor.follow(shard, &feed, tally) {
-            Err(words) if self.note_hits().contains(&CallFault::ReadError) => {
+            Err((words, Some(FeedError::Io { .. }))) if self.note_hits().contains(&CallFault::ReadError) => {
                 self.story.tell(|| format!("a reader of feed {shard} is told: {words}"));
                 Ok(())
             }
-            told => told,
+            told => told.map_err(|(words, _)| words),
         }
     }
 
@@ -113,9 +114,44 @@ impl World {
         match read {
             Ok(()) => Ok(()),
             Err((_, Some(FeedError::Gone { first }))) if from.is_some_and(|from| from < first.seq) => Ok(()),
-            Err((_, Some(_))) if struck || !self.disk.is_on() => Ok(()),
-            Err((words, _)) if self.explains_feed(&words) => Ok(()),
+            Err((_, Some(FeedError::Io { .. }))) if struck || !self.disk.is_on() => Ok(()),
+            Err((words, Some(FeedError::Damaged { .. }))) if self.explains_feed(&words) => {
+                self.tally.count(Kind::Deed, "feed named the damage");
+                Ok(())
+            }
             Err((words, _)) => Err(words),
         }
+    }
+
+    /// A bit of the journal turns under the running engine: whoever reads over it is told the place, and afterwards the
+    /// bit turns back.
+    pub(super) fn damage_feed(&mut self) -> Checked {
+        if !self.disk.is_on() || !self.profile.is_durable() {
+            return Ok(());
+        }
+        self.disk.disarm();
+        self.flip_a_bit();
+        let hidden = self.flip.as_ref().and_then(Flip::first_hidden);
+        if let Some((shard, first)) = hidden.filter(|(shard, _)| !self.shards[*shard].is_down) {
+            let feed = self.feed(shard);
+            let bounds = feed.bounds();
+            let is_shown = bounds.first.seq <= first && first <= bounds.last.seq;
+            let read = self.auditor.read_again(shard, &feed, None, &mut self.tally);
+            match read {
+                Err((words, Some(FeedError::Damaged { .. }))) if self.explains_feed(&words) => {
+                    self.tally.count(Kind::Deed, "feed named the damage");
+                }
+                Err((words, _)) => return Err(words),
+                Ok(()) if is_shown => {
+                    return Err(format!(
+                        "the feed of shard {shard} shows entries of a damaged batch: {:?}",
+                        self.flip
+                    ));
+                }
+                Ok(()) => {}
+            }
+        }
+        self.heal_live();
+        Ok(())
     }
 }
