@@ -152,7 +152,7 @@ const ACTIONS: [(u32, Action); 15] = [
     (3, Action::SetClock),
     (3, Action::Space),
     (1, Action::SecondServer),
-    (1, Action::DamageFeed),
+    (2, Action::DamageFeed),
 ];
 
 impl World {

@@ -37,7 +37,7 @@ impl World {
         let batch = self.flip.as_ref().and_then(Flip::batch);
         match (batch, place) {
             (Some((shard, _, first)), Some((segment, offset)))
-                if self.repaired.is_some() || self.dice.percent(35) =>
+                if self.repaired.is_some() || self.dice.percent(45) =>
             {
                 let is_repeated = self.repaired.replace(Repaired { shard, first, is_done: false }).is_some();
                 if !is_repeated && self.dice.percent(30) {
