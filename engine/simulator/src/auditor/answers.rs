@@ -65,7 +65,9 @@ impl Auditor {
         if is_bound && saw.at_least > saw.synced {
             book.early.push((saw.synced, saw.at_least));
         }
-        let seen = if is_bound { saw.at_least.min(saw.synced) } else { saw.at_least };
+        // Behind what was decided there may be checkpoints of demand, which no answer waits for.
+        let accepted = if let Answer::Reservation(answer) = answer { answer.event.seq } else { Seq(0) };
+        let seen = if is_bound { saw.at_least.min(saw.synced) } else { accepted };
         book.promised = book.promised.max(seen).max(saw.decided_after);
         // What could not be read of the feed, because the power went, cannot be checked against it.
         if self.durability != Durability::Async && book.record.last() >= saw.synced {
