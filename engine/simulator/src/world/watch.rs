@@ -90,7 +90,7 @@ impl World {
         match made {
             Ok(_) => {
                 self.tally.count(Kind::Deed, "snapshot made");
-                Ok(())
+                self.check_reach(shard)
             }
             Err(_) if !hits.is_empty() || !self.profile.is_durable() => Ok(()),
             Err(_) if self.shards[shard].is_down || !self.disk.is_on() => Ok(()),
@@ -98,6 +98,34 @@ impl World {
                 Err(format!("a snapshot of shard {shard} was not made, and nothing had failed: {error}"))
             }
         }
+    }
+
+    /// The journal reaches back to the oldest snapshot, so that each one will do if the newer ones are damaged.
+    fn check_reach(&self, shard: usize) -> Checked {
+        let folder = format!("shard-{shard:04}");
+        let files = self.disk.files();
+        let here = files
+            .iter()
+            .map(|(path, _)| path)
+            .filter(|path| path.parent().is_some_and(|at| at.ends_with(&folder)));
+        let (mut segments, mut snapshots) = (Vec::new(), Vec::new());
+        for path in here {
+            let number =
+                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("journal") => segments.extend(number),
+                Some("snapshot") => snapshots.extend(number),
+                _ => {}
+            }
+        }
+        let oldest = segments.iter().min().copied().unwrap_or(1);
+        let reaches = snapshots.iter().min().is_some_and(|snapshot| oldest <= snapshot + 1);
+        if oldest == 1 || reaches {
+            return Ok(());
+        }
+        Err(format!(
+            "the journal of shard {shard} begins with event {oldest}, behind the snapshots {snapshots:?}"
+        ))
     }
 
     pub(super) fn read_again(&mut self, shard: usize) -> Checked {
