@@ -6,7 +6,7 @@
 //!
 //! Keeps I7 and I8.
 
-use super::snapshot;
+use super::snapshot::{self, Flaw};
 use super::walk::{Next, Reading, Torn, Walk};
 use super::{Damage, ShardStore, StoreError};
 use crate::disk::{read_full, write_full};
@@ -189,6 +189,11 @@ pub(crate) fn load_newest(store: &ShardStore, settings: Settings, until: Until) 
         }
         match snapshot::load(store, last, settings) {
             Ok((machine, header)) => return Ok(Found::new(machine, Some(header.last), flawed)),
+            // Not damage: another try may read it, and until then nobody knows whether the journal reaches it.
+            Err(Flaw::Io(source)) => {
+                let path = crate::journal::segment::snapshot_path(&store.dir, last);
+                return Err(StoreError::Io { action: "reading", path, source });
+            }
             Err(flaw) => {
                 let path = crate::journal::segment::snapshot_path(&store.dir, last);
                 tracing::warn!(shard = %store.shard, path = %path.display(), %flaw, "a snapshot cannot be loaded");
