@@ -98,6 +98,8 @@ struct ShardState {
     is_down: bool,
     /// A write or sync of its journal failed: its next turn must find it down.
     must_fall: bool,
+    /// An operator has cut its journal; the snapshots behind the cut are set aside.
+    was_cut: bool,
 }
 
 /// What befell the process since it started.

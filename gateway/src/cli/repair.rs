@@ -57,7 +57,7 @@ pub(super) fn repair(args: &RepairArgs) -> anyhow::Result<String> {
     let _ = writeln!(
         told,
         "Done. What was cut lies in {}. The next start begins a new epoch; what readers of the feed have seen behind event \
-         {} is not on the feed any more.",
+         {} is not on the feed any more. Make a snapshot with BGSAVE once the server runs.",
         aside.display(),
         plan.keeps.0
     );

@@ -83,8 +83,12 @@ impl Flip {
 /// The shard whose journal this file is part of.
 pub(super) fn journal_of(path: &Path) -> Option<usize> {
     let is_segment = path.extension().is_some_and(|extension| extension == "journal");
-    let folder = path.parent()?.file_name()?.to_str()?;
-    is_segment.then(|| folder.strip_prefix("shard-")?.parse().ok()).flatten()
+    is_segment.then(|| shard_of(path)).flatten()
+}
+
+/// The shard in whose directory this file lies.
+fn shard_of(path: &Path) -> Option<usize> {
+    path.parent()?.file_name()?.to_str()?.strip_prefix("shard-")?.parse().ok()
 }
 
 impl World {
@@ -242,7 +246,9 @@ impl World {
             Place::Batch { start, .. } => start as u64,
             Place::SegmentHeader => 0,
             Place::Padding => return Ok(true),
-            // At least two snapshots are kept, and the journal reaches back to the older one.
+            // At least two snapshots are kept, and the journal reaches back to the older one; but a cut may have set the
+            // newer one aside.
+            Place::Snapshot if self.is_last_after_cut(&flip.path) => return Ok(true),
             Place::Snapshot => {
                 return Err(format!(
                     "a bit turned in a snapshot: {flip:?}; the start was refused with: {error}"
@@ -262,6 +268,15 @@ impl World {
             )),
             None => Err(format!("a bit turned: {flip:?}; the start was refused with: {error}")),
         }
+    }
+
+    /// Whether a snapshot is the only one that an operator's cut has left of its shard.
+    fn is_last_after_cut(&self, path: &Path) -> bool {
+        let is_sibling =
+            |other: &Path| other.parent() == path.parent() && other.extension() == path.extension();
+        let files = self.disk.files();
+        shard_of(path).is_some_and(|shard| self.shards[shard].was_cut)
+            && files.iter().filter(|(other, _)| is_sibling(other)).count() == 1
     }
 
     /// Whether a reader of the feed was told of the bit that turned.
