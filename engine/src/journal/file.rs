@@ -10,7 +10,7 @@ use super::writer::Writer;
 use super::{Journal, JournalError};
 use crate::wake::Wake;
 use parking_lot::Mutex;
-use stampede_core::{Entry, Seq, UnixMs, encode};
+use stampede_core::{Entry, Seq, UnixMs};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -94,13 +94,7 @@ impl Journal for FileJournal {
     }
 
     fn record(&mut self, entry: &Entry<'_>) {
-        if self.turn.count == 0 {
-            self.turn.base = self.base;
-        }
-        encode(entry, self.base, &mut self.turn.bytes);
-        self.base = entry.stamp.at;
-        self.turn.count += 1;
-        self.turn.last = entry.stamp.id.seq;
+        self.turn.add(entry, &mut self.base);
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {

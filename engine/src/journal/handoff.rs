@@ -4,9 +4,10 @@
 //! for more. So batches are as large as the disk is slow. A turn's events always come to lie in one batch. Bounded by
 //! [`READY_BYTES_MAX`]: the shard asks [`Handoff::has_room`] before it decides.
 
-use super::batch::HEADER_BYTES;
+use super::batch::{BatchHeader, HEADER_BYTES};
+use super::chain::Chain;
 use parking_lot::{Condvar, Mutex};
-use stampede_core::{Seq, UnixMs};
+use stampede_core::{Entry, Seq, UnixMs, encode};
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,6 +32,31 @@ pub(crate) struct Filling {
 impl Filling {
     pub(crate) fn new() -> Self {
         Filling { bytes: vec![0; HEADER_BYTES], count: 0, last: Seq::default(), base: UnixMs::new(0) }
+    }
+
+    /// Lays an event in. `before` is the time of the event before it, and becomes its own.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>, before: &mut UnixMs) {
+        if self.count == 0 {
+            self.base = *before;
+        }
+        encode(entry, *before, &mut self.bytes);
+        *before = entry.stamp.at;
+        self.count += 1;
+        self.last = entry.stamp.id.seq;
+    }
+
+    /// What these events say of themselves as the next batch of a chain, everything before it being durable.
+    pub(crate) fn header(&self, chain: &Chain) -> BatchHeader {
+        BatchHeader {
+            shard: chain.shard,
+            body_bytes: (self.bytes.len() - HEADER_BYTES) as u32,
+            count: self.count,
+            epoch: chain.epoch,
+            first: chain.next,
+            base: self.base,
+            previous: chain.previous,
+            is_after_sync: true,
+        }
     }
 
     pub(crate) fn clear(&mut self) {

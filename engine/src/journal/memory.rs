@@ -4,14 +4,13 @@
 //! The newest events are kept, as batches in pieces of memory that count as segments, so that the feed reads them like
 //! any other. Bounded by a number of bytes; the oldest piece goes first.
 
-use super::batch::{BatchHeader, HEADER_BYTES};
 use super::chain::Chain;
 use super::handoff::Filling;
 use super::log::{Counts, Log, Place, Segment};
 use super::{Journal, JournalError};
 use crate::slot::ShardIndex;
 use parking_lot::RwLock;
-use stampede_core::{Entry, EventId, Seq, UnixMs, encode};
+use stampede_core::{Entry, EventId, Seq, UnixMs};
 use std::sync::Arc;
 
 /// Bytes of one piece.
@@ -23,6 +22,7 @@ pub struct MemoryJournal {
     log: Arc<Log>,
     bytes_max: usize,
     turn: Filling,
+    /// The time of the last event.
     base: UnixMs,
     chain: Chain,
     piece: Arc<RwLock<Vec<u8>>>,
@@ -72,29 +72,14 @@ impl MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn record(&mut self, entry: &Entry<'_>) {
-        if self.turn.count == 0 {
-            self.turn.base = self.base;
-        }
-        encode(entry, self.base, &mut self.turn.bytes);
-        self.base = entry.stamp.at;
-        self.turn.count += 1;
-        self.turn.last = entry.stamp.id.seq;
+        self.turn.add(entry, &mut self.base);
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {
         if self.turn.count == 0 {
             return Ok(());
         }
-        let header = BatchHeader {
-            shard: self.chain.shard,
-            body_bytes: (self.turn.bytes.len() - HEADER_BYTES) as u32,
-            count: self.turn.count,
-            epoch: self.chain.epoch,
-            first: self.chain.next,
-            base: self.turn.base,
-            previous: self.chain.previous,
-            is_after_sync: true,
-        };
+        let header = self.turn.header(&self.chain);
         let hash = header.seal(&mut self.turn.bytes);
         let used = self.piece.read().len();
         if used > 0 && used + self.turn.bytes.len() > PIECE_BYTES {

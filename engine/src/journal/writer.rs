@@ -96,8 +96,7 @@ impl Writer {
     pub(crate) fn open_epoch(&mut self) -> Result<(), WriteError> {
         self.chain.epoch = self.epoch;
         self.log.begin_epoch(EventId { epoch: self.epoch, seq: self.chain.next });
-        self.batch.clear();
-        self.write()?;
+        self.write_empty()?;
         self.sync()?;
         self.publish();
         Ok(())
@@ -177,8 +176,7 @@ impl Writer {
     fn seal(&mut self) -> Result<(), WriteError> {
         self.sync()?;
         self.publish();
-        self.batch.clear();
-        self.write()?;
+        self.write_empty()?;
         self.sync()
     }
 
@@ -189,18 +187,17 @@ impl Writer {
         Some((since + length).saturating_sub(self.source.boot()))
     }
 
+    /// A batch of no events: its hash vouches for everything before it.
+    fn write_empty(&mut self) -> Result<(), WriteError> {
+        self.batch.clear();
+        self.batch.base = self.base;
+        self.write()
+    }
+
     /// One write for the whole batch.
     fn write(&mut self) -> Result<(), WriteError> {
-        let header = BatchHeader {
-            shard: self.chain.shard,
-            body_bytes: (self.batch.bytes.len() - HEADER_BYTES) as u32,
-            count: self.batch.count,
-            epoch: self.epoch,
-            first: self.chain.next,
-            base: if self.batch.count > 0 { self.batch.base } else { self.base },
-            previous: self.chain.previous,
-            is_after_sync: self.unsynced_since.is_none(),
-        };
+        let is_after_sync = self.unsynced_since.is_none();
+        let header = BatchHeader { is_after_sync, ..self.batch.header(&self.chain) };
         let hash = header.seal(&mut self.batch.bytes);
         self.make_room(self.batch.bytes.len() as u64)?;
         let current = self.current.as_mut().expect("room was made in a segment");
