@@ -3,16 +3,13 @@
 //! The follower writes it from the state before the removal, so that it exists before the events that it sums up may
 //! go. One JSON object a line, the offer's own first; the file is complete or not there. Nothing reads it back.
 
+use super::new_file::NewFile;
 use super::{ShardStore, StoreError};
-use crate::disk::{DiskFile, write_full};
 use crate::journal::segment::archive_path;
 use serde::Serialize;
 use stampede_core::{ArchivedReservation, Entry, Machine, OfferIndex};
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
-
-/// Bytes gathered before they are written.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// The first line: which offer, and the event that removed it.
 #[derive(Serialize)]
@@ -62,19 +59,17 @@ pub(crate) fn write(
     let path = archive_path(&store.dir, removal.stamp.id.seq);
     let temporary = path.with_extension("tmp");
     let folder = path.parent().unwrap_or(&store.dir);
-    let write = || -> io::Result<()> {
+    let write = || -> io::Result<u64> {
         store.disk.create_dir(folder)?;
-        let mut out = Out { file: store.disk.create(&temporary)?, waiting: Vec::new(), at: 0 };
-        out.line(&OfferLine {
+        let mut out = NewFile::begin(store.disk.as_ref(), &temporary)?;
+        let first = OfferLine {
             offer: removal.names.offer.as_ref().map_or("", |offer| offer.as_str()),
             removed_by: removal.stamp.id.to_string(),
             removed_at: removal.stamp.at.get(),
-        })?;
-        machine.archive(offer, |reservation| out.line(&Line::of(reservation)))?;
-        out.flush()?;
-        out.file.sync()?;
-        store.disk.rename(&temporary, &path)?;
-        store.disk.sync_dir(folder)
+        };
+        write_line(&mut out, &first)?;
+        machine.archive(offer, |reservation| write_line(&mut out, &Line::of(reservation)))?;
+        out.finish(&path)
     };
     write().map_err(ShardStore::io("writing", &temporary))?;
     Ok(path)
@@ -102,24 +97,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// An archive being written.
-struct Out {
-    file: Box<dyn DiskFile>,
-    waiting: Vec<u8>,
-    at: u64,
-}
-
-impl Out {
-    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.waiting, line)?;
-        self.waiting.push(b'\n');
-        if self.waiting.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        write_full(self.file.as_mut(), &self.waiting, self.at)?;
-        self.at += self.waiting.len() as u64;
-        self.waiting.clear();
-        Ok(())
-    }
+fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
 }

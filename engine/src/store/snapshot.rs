@@ -4,13 +4,13 @@
 //! The header names the event and the digest of the state. Written under a temporary name, synced, renamed. Called by
 //! the follower and by recovery.
 
+use super::new_file::NewFile;
 use super::{ShardStore, StoreError};
-use crate::disk::{DiskFile, write_full};
-use crate::journal::batch::{FORMAT_VERSION, HEADER_BYTES};
+use crate::disk::DiskFile;
+use crate::journal::batch::{FORMAT_VERSION, HEADER_BYTES, u16_at, u32_at, u64_at};
 use crate::journal::segment::{Window, snapshot_path};
-use stampede_core::CodecError;
-use stampede_core::{EventId, Machine, Seq, Settings};
-use std::io;
+use stampede_core::{CodecError, EventId, Machine, Seq, Settings};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -20,8 +20,6 @@ const MAGIC: [u8; 8] = *b"STPDSNAP";
 const PIECE_HEADER_BYTES: usize = 12;
 /// The longest piece that a reader believes in.
 const PIECE_BYTES_MAX: usize = 1 << 24;
-/// Bytes gathered before they are written.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// What a snapshot says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +66,13 @@ impl SnapshotHeader {
 
     fn read(bytes: &[u8]) -> Option<SnapshotHeader> {
         let bytes: &[u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().ok()?;
-        let word = |at: usize| {
-            let mut word = [0; 8];
-            word.copy_from_slice(&bytes[at..at + 8]);
-            u64::from_le_bytes(word)
-        };
         let is_whole = bytes[..8] == MAGIC
-            && word(8) == xxh3_64(&bytes[16..])
-            && u16::from_le_bytes([bytes[16], bytes[17]]) == FORMAT_VERSION;
+            && u64_at(bytes, 8) == xxh3_64(&bytes[16..])
+            && u16_at(bytes, 16) == FORMAT_VERSION;
         is_whole.then(|| SnapshotHeader {
-            shard: u16::from_le_bytes([bytes[18], bytes[19]]),
-            last: EventId { epoch: word(24), seq: Seq(word(32)) },
-            digest: u128::from(word(40)) | u128::from(word(48)) << 64,
+            shard: u16_at(bytes, 18),
+            last: EventId { epoch: u64_at(bytes, 24), seq: Seq(u64_at(bytes, 32)) },
+            digest: u128::from(u64_at(bytes, 40)) | u128::from(u64_at(bytes, 48)) << 64,
         })
     }
 }
@@ -97,8 +90,8 @@ pub(crate) fn write(
     let path = snapshot_path(&store.dir, header.last.seq);
     let temporary = path.with_extension("tmp");
     let write = || -> io::Result<u64> {
-        let mut out = Out { file: store.disk.create(&temporary)?, waiting: Vec::new(), at: 0 };
-        out.put(&header.bytes())?;
+        let mut out = NewFile::begin(store.disk.as_ref(), &temporary)?;
+        out.write_all(&header.bytes())?;
         let mut all = Xxh3::new();
         machine.save(|piece| {
             if is_over.load(Ordering::Relaxed) {
@@ -106,14 +99,10 @@ pub(crate) fn write(
             }
             let hash = xxh3_64(piece);
             all.update(&hash.to_le_bytes());
-            out.piece(piece, hash)
+            write_piece(&mut out, piece, hash)
         })?;
-        out.piece(&[], all.digest())?;
-        out.flush()?;
-        out.file.sync()?;
-        store.disk.rename(&temporary, &path)?;
-        store.disk.sync_dir(&store.dir)?;
-        Ok(out.at)
+        write_piece(&mut out, &[], all.digest())?;
+        out.finish(&path)
     };
     match write() {
         Ok(bytes) => Ok((path, bytes)),
@@ -123,6 +112,13 @@ pub(crate) fn write(
             Err(ShardStore::io("writing", &temporary)(error))
         }
     }
+}
+
+fn write_piece(out: &mut impl Write, piece: &[u8], hash: u64) -> io::Result<()> {
+    assert!(piece.len() <= PIECE_BYTES_MAX, "a piece stays small");
+    out.write_all(&(piece.len() as u32).to_le_bytes())?;
+    out.write_all(&hash.to_le_bytes())?;
+    out.write_all(piece)
 }
 
 /// Loads a snapshot into a machine.
@@ -158,34 +154,6 @@ fn open(store: &ShardStore, path: &Path) -> Result<(SnapshotHeader, Pieces), Fla
     Ok((header, pieces))
 }
 
-/// A snapshot being written.
-struct Out {
-    file: Box<dyn DiskFile>,
-    waiting: Vec<u8>,
-    at: u64,
-}
-
-impl Out {
-    fn piece(&mut self, piece: &[u8], hash: u64) -> io::Result<()> {
-        assert!(piece.len() <= PIECE_BYTES_MAX, "a piece stays small");
-        self.put(&(piece.len() as u32).to_le_bytes())?;
-        self.put(&hash.to_le_bytes())?;
-        self.put(piece)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        write_full(self.file.as_mut(), &self.waiting, self.at)?;
-        self.at += self.waiting.len() as u64;
-        self.waiting.clear();
-        Ok(())
-    }
-}
-
 /// The pieces of a snapshot being read.
 struct Pieces {
     file: Box<dyn DiskFile>,
@@ -204,13 +172,11 @@ impl Pieces {
         }
         let header = self.window.bytes(self.file.as_ref(), self.at, PIECE_HEADER_BYTES)?;
         let header: [u8; PIECE_HEADER_BYTES] = header.try_into().map_err(|_| Flaw::Cut)?;
-        let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let mut hash = [0; 8];
-        hash.copy_from_slice(&header[4..]);
+        let (length, hash) = (u32_at(&header, 0) as usize, u64_at(&header, 4));
         self.at += PIECE_HEADER_BYTES as u64;
         if length == 0 {
             self.is_complete = true;
-            return if u64::from_le_bytes(hash) == self.all.digest() { Ok(false) } else { Err(Flaw::Piece) };
+            return if hash == self.all.digest() { Ok(false) } else { Err(Flaw::Piece) };
         }
         if length > PIECE_BYTES_MAX {
             return Err(Flaw::Piece);
@@ -219,11 +185,11 @@ impl Pieces {
         if bytes.len() < length {
             return Err(Flaw::Cut);
         }
-        if xxh3_64(bytes).to_le_bytes() != hash {
+        if xxh3_64(bytes) != hash {
             return Err(Flaw::Piece);
         }
         piece.extend_from_slice(bytes);
-        self.all.update(&hash);
+        self.all.update(&hash.to_le_bytes());
         self.at += length as u64;
         Ok(true)
     }
