@@ -27,16 +27,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// A batch takes no further run once it holds so many requests, a list counting for its entries: a fraction of a millisecond, so that the first of a
-/// batch does not wait long for the last.
+/// A batch takes no further run once it holds so many requests, a list counting for its entries: a fraction of a
+/// millisecond, so that the first of a batch does not wait long for the last.
 const BATCH_REQUESTS: usize = 1_024;
 /// The most runs of one batch: each may wake a connection.
 const BATCH_RUNS_MAX: usize = 256;
 /// The most events of one slice of settling, so that a mass expiry lets requests through every fraction of a
 /// millisecond.
 const SWEEP_EVENTS: usize = 512;
-/// While decided requests of this weight wait for the journal, a list counting for its entries, no more are decided: what
-/// a slow disk holds up is bounded.
+/// While decided requests of this weight wait for the journal, a list counting for its entries, no more are decided:
+/// what a slow disk holds up is bounded.
 const UNRELEASED_WEIGHT: usize = 65_536;
 /// The longest sleep towards a deadline: a sleeping thread does not notice that the machine was suspended meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(1);

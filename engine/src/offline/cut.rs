@@ -86,8 +86,9 @@ impl DataDirectory {
         })
     }
 
-    /// Carries a plan out and seals the new end under an epoch above every one that is set aside, so that the next start
-    /// gives none of their names again; gives the directory in which everything was set aside. The directory has to be locked.
+    /// Carries a plan out and seals the new end under an epoch above every one that is set aside, so that the next
+    /// start gives none of their names again; gives the directory in which everything was set aside. The directory has
+    /// to be locked.
     pub fn cut(&self, plan: &CutPlan) -> Result<PathBuf, StoreError> {
         self.require_lock()?;
         let store = self.directory.shard(plan.shard);

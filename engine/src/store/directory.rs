@@ -1,8 +1,8 @@
 //! The data directory: made once, locked while it is used, and what it says of itself.
 //!
-//! `stampede.json` is written when the directory is made, once more when each shard has its journal, and never again. It fixes the number of shards, because it
-//! decides which shard a campaign lives on, and the key of the hash tables, so that counts of distinct buyers go on
-//! after a restart. It is secret, as the key must be.
+//! `stampede.json` is written when the directory is made, once more when each shard has its journal, and never again. It
+//! fixes the number of shards, because it decides which shard a campaign lives on, and the key of the hash tables, so
+//! that counts of distinct buyers go on after a restart. It is secret, as the key must be.
 
 use super::{ShardStore, StoreError};
 use crate::disk::{Disk, DiskFile, read_full, write_full};

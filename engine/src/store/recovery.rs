@@ -13,7 +13,7 @@ use crate::disk::{read_full, write_full};
 use crate::journal::batch::{BatchHeader, HEADER_BYTES};
 use crate::journal::chain::Chain;
 use crate::journal::log::{Place, Segment};
-use crate::journal::segment::{segment_path, segments, snapshots};
+use crate::journal::segment::{segment_path, segments, snapshot_path, snapshots};
 use crate::panics::panic_message;
 use crate::slot::ShardIndex;
 use stampede_core::{CodecError, Entries, EventId, Machine, Seq, Settings, UnixMs};
@@ -187,15 +187,12 @@ pub(crate) fn load_newest(store: &ShardStore, settings: Settings, until: Until) 
         if matches!(until, Until::Event(upto) if upto < last) || matches!(until, Until::Instant(_)) {
             continue;
         }
+        let path = snapshot_path(&store.dir, last);
         match snapshot::load(store, last, settings) {
             Ok((machine, header)) => return Ok(Found::new(machine, Some(header.last), flawed)),
             // Not damage: another try may read it, and until then nobody knows whether the journal reaches it.
-            Err(Flaw::Io(source)) => {
-                let path = crate::journal::segment::snapshot_path(&store.dir, last);
-                return Err(StoreError::Io { action: "reading", path, source });
-            }
+            Err(Flaw::Io(source)) => return Err(ShardStore::io("reading", &path)(source)),
             Err(flaw) => {
-                let path = crate::journal::segment::snapshot_path(&store.dir, last);
                 tracing::warn!(shard = %store.shard, path = %path.display(), %flaw, "a snapshot cannot be loaded");
                 flawed.push((path, flaw.to_string()));
             }
