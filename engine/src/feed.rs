@@ -1,31 +1,28 @@
 //! The feed of one shard: its durable events, from any kept place, as often as somebody wants to read them.
 //!
 //! The feed is the journal, read. A reader keeps its own place; nothing is kept for it here, so that thousands may wait
-//! and the slowest slows nobody. Reads block on files: call them where that is allowed. Called by whoever serves
+//! and the slowest slows nobody. Reads block on files: call them where that is allowed. `page` is what a reader gets,
+//! `source` the bytes of one segment, `places` what is remembered of where batches begin. Called by whoever serves
 //! readers.
 //!
 //! Keeps I7 towards readers: entries come in order, without a gap, and only once they are durable.
 
-use crate::disk::{Disk, DiskFile, read_full};
-use crate::journal::batch::{BatchHeader, HEADER_BYTES, is_whole};
-use crate::journal::log::{Counts, Log, Place as Kept, Segment};
+mod page;
+mod places;
+mod source;
+
+pub use page::FeedPage;
+
+use crate::disk::Disk;
+use crate::journal::log::{Counts, Log, Segment};
 use event_listener::EventListener;
 use parking_lot::Mutex;
-use stampede_core::{CodecError, Entries};
-use stampede_core::{Entry, EventId, Seq, UnixMs};
-use std::collections::{BTreeMap, VecDeque};
+use places::{Place, Places};
+use source::Source;
+use stampede_core::{CodecError, EventId, Seq, UnixMs};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A page takes no further batch once it holds so many bytes.
-const PAGE_BYTES: usize = 1 << 20;
-/// Bytes read from a file at once.
-const READ_BYTES: usize = 256 * 1024;
-/// Bytes between places that are remembered in a segment.
-const MARK_EVERY: u64 = 256 * 1024;
-/// Readers' last places that are remembered.
-const ENDS_MAX: usize = 4_096;
 
 /// The feed of one shard. Clones are the same feed.
 #[derive(Clone, Debug)]
@@ -38,57 +35,6 @@ struct Shared {
     log: Arc<Log>,
     disk: Arc<dyn Disk>,
     places: Mutex<Places>,
-}
-
-/// Places in the files that are known, so that a reader need not be led there from a segment's beginning.
-#[derive(Debug, Default)]
-struct Places {
-    /// One here and there in each segment: from the batch that begins there, an event is reached by going on.
-    marks: BTreeMap<u64, Place>,
-    /// Where readers ended last.
-    ends: BTreeMap<u64, Place>,
-    /// The same, oldest first.
-    ended: VecDeque<u64>,
-}
-
-/// Where a batch begins.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    segment: Seq,
-    offset: u64,
-}
-
-impl Places {
-    /// A place of the segment from which an event is reached by going on.
-    fn find(&self, segment: Seq, next: Seq) -> Option<u64> {
-        let ended = self.ends.get(&next.0);
-        let marked = || self.marks.range(..=next.0).next_back().map(|(_, place)| place);
-        ended.or_else(marked).filter(|place| place.segment == segment).map(|place| place.offset)
-    }
-
-    /// Remembers a batch on the way, if none near before it is remembered.
-    fn mark(&mut self, first: Seq, place: Place, kept_from: Seq) {
-        let before = self.find(place.segment, first).unwrap_or(0);
-        if place.offset >= before + MARK_EVERY {
-            self.marks.insert(first.0, place);
-            // Segments that went take their marks with them.
-            while self.marks.first_key_value().is_some_and(|(_, mark)| mark.segment < kept_from) {
-                self.marks.pop_first();
-            }
-        }
-    }
-
-    /// Remembers where a reader ended: it will come back for the next event.
-    fn end(&mut self, next: Seq, place: Place) {
-        if self.ends.insert(next.0, place).is_none() {
-            self.ended.push_back(next.0);
-        }
-        if self.ended.len() > ENDS_MAX
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.ends.remove(&oldest);
-        }
-    }
 }
 
 /// What is kept of a feed.
@@ -175,25 +121,6 @@ pub enum FeedError {
     },
 }
 
-/// Entries that were read; to be filled again and again.
-#[derive(Debug, Default)]
-pub struct FeedPage {
-    bytes: Vec<u8>,
-    parts: Vec<Part>,
-    count: usize,
-}
-
-/// Entries of one batch.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    /// Where they begin and end in the page's bytes.
-    from: usize,
-    to: usize,
-    first: EventId,
-    base: UnixMs,
-    count: usize,
-}
-
 impl Feed {
     pub(crate) fn new(log: Arc<Log>, disk: Arc<dyn Disk>) -> Self {
         Feed { shared: Arc::new(Shared { log, disk, places: Mutex::default() }) }
@@ -245,7 +172,7 @@ impl Feed {
         let last = self.shared.log.synced();
         let mut next = wanted;
         let mut segment = None;
-        while next <= last && page.count < count_max && page.bytes.len() < PAGE_BYTES {
+        while next <= last && page.takes_more(count_max) {
             let found = match segment.take() {
                 Some(segment) => Some(segment),
                 None => self.shared.log.segment_of(next),
@@ -301,7 +228,7 @@ impl Feed {
         // Up to here the segment must have events; what is behind is not durable yet, or in the next one.
         let after = self.shared.log.segment_after(segment.first);
         let end = after.map_or(Seq(last.0 + 1), |after| after.first.min(Seq(last.0 + 1)));
-        while page.count < count_max && page.bytes.len() < PAGE_BYTES && reached < end {
+        while reached < end && page.takes_more(count_max) {
             let header = source.header(offset)?;
             let Some(header) = header.filter(|header| header.first <= reached && header.next() <= end) else {
                 return Err(FeedError::Damaged { place: source.path().to_owned(), offset });
@@ -325,163 +252,4 @@ impl Feed {
         }
         Ok(reached)
     }
-}
-
-impl FeedPage {
-    /// An empty page.
-    pub fn new() -> Self {
-        FeedPage::default()
-    }
-
-    /// How many entries it holds.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Hears every entry, in order.
-    pub fn for_each(&self, mut hear: impl FnMut(&Entry<'_>)) -> Result<(), FeedError> {
-        for part in &self.parts {
-            let mut entries = Entries::new(&self.bytes[part.from..part.to], part.first, part.base);
-            for _ in 0..part.count {
-                let Some(entry) = entries.next()? else { break };
-                hear(&entry);
-            }
-        }
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(2 * PAGE_BYTES);
-        self.parts.clear();
-        self.count = 0;
-    }
-
-    /// The place behind the last entry.
-    fn behind(&self) -> Option<Seq> {
-        self.parts.last().map(|part| Seq(part.first.seq.0 + part.count as u64))
-    }
-
-    /// Takes entries of a body, from `next` on.
-    fn take(
-        &mut self,
-        body: &[u8],
-        header: &BatchHeader,
-        next: Seq,
-        count_max: usize,
-    ) -> Result<(), CodecError> {
-        let mut entries = Entries::new(body, header.first_id(), header.base);
-        for _ in header.first.0..next.0.max(header.first.0) {
-            entries.skip()?;
-        }
-        let (first, base) = (entries.next_id(), entries.base());
-        let start = entries.offset();
-        let mut count = 0;
-        while self.count + count < count_max
-            && entries.offset() - start + self.bytes.len() < PAGE_BYTES + READ_BYTES
-            && entries.skip()?
-        {
-            count += 1;
-        }
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(&body[start..entries.offset()]);
-        self.parts.push(Part { from, to: self.bytes.len(), first, base, count });
-        self.count += count;
-        Ok(())
-    }
-}
-
-/// The bytes of one segment.
-enum Source {
-    File { path: PathBuf, file: Box<dyn DiskFile>, window: Vec<u8>, start: u64 },
-    Memory(Arc<parking_lot::RwLock<Vec<u8>>>),
-}
-
-impl Source {
-    fn open(disk: &dyn Disk, segment: &Segment) -> Result<Source, FeedError> {
-        match &segment.place {
-            Kept::Memory(piece) => Ok(Source::Memory(Arc::clone(piece))),
-            Kept::File(path) => {
-                let file = disk.open(path).map_err(|source| io_error(path, source))?;
-                Ok(Source::File { path: path.clone(), file, window: Vec::new(), start: 0 })
-            }
-        }
-    }
-
-    /// Where the first batch begins.
-    fn begin(&self) -> u64 {
-        match self {
-            Source::File { .. } => HEADER_BYTES as u64,
-            Source::Memory(_) => 0,
-        }
-    }
-
-    /// The header at a place; `None` behind the last batch.
-    fn header(&mut self, offset: u64) -> Result<Option<BatchHeader>, FeedError> {
-        self.with(offset, HEADER_BYTES, |bytes| BatchHeader::read(bytes).map(|(header, _)| header))
-    }
-
-    /// Takes entries of the batch at a place.
-    fn body(
-        &mut self,
-        offset: u64,
-        header: &BatchHeader,
-        next: Seq,
-        count_max: usize,
-        page: &mut FeedPage,
-    ) -> Result<(), FeedError> {
-        let taken = self.with(offset, header.span(), |batch| {
-            let (read, hash) = BatchHeader::read(batch)?;
-            if read != *header || !is_whole(header, hash, batch) {
-                return None;
-            }
-            let end = HEADER_BYTES + header.body_bytes as usize;
-            Some(page.take(&batch[HEADER_BYTES..end], header, next, count_max))
-        })?;
-        match taken {
-            Some(taken) => Ok(taken?),
-            None => Err(FeedError::Damaged { place: self.path().to_owned(), offset }),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Source::File { path, .. } => path,
-            Source::Memory(_) => Path::new("memory"),
-        }
-    }
-
-    /// Shows `look` the bytes at a place, fewer where they end.
-    fn with<T>(&mut self, offset: u64, wanted: usize, look: impl FnOnce(&[u8]) -> T) -> Result<T, FeedError> {
-        match self {
-            Source::Memory(piece) => {
-                let piece = piece.read();
-                let from = piece.len().min(offset as usize);
-                Ok(look(&piece[from..piece.len().min(from + wanted)]))
-            }
-            Source::File { path, file, window, start } => {
-                if offset < *start || offset + wanted as u64 > *start + window.len() as u64 {
-                    // What a damaged header says of its length must not make us hold more than the file has.
-                    let size = file.size().map_err(|source| io_error(path, source))?;
-                    let wanted = wanted.min(size.saturating_sub(offset) as usize);
-                    window.resize(wanted.max(READ_BYTES), 0);
-                    let filled = read_full(file.as_ref(), window, offset);
-                    let filled = filled.map_err(|source| io_error(path, source))?;
-                    window.truncate(filled);
-                    *start = offset;
-                }
-                let from = (offset - *start) as usize;
-                Ok(look(&window[from..window.len().min(from + wanted)]))
-            }
-        }
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> FeedError {
-    FeedError::Io { path: path.to_owned(), source }
 }

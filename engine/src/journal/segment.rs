@@ -54,14 +54,26 @@ fn numbered(names: &[String], suffix: &str) -> Vec<Seq> {
 }
 
 /// A moving window over a segment, so that neighbouring batches come with one read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Window {
     bytes: Vec<u8>,
     /// Where in the file the window begins.
     start: u64,
+    /// Bytes read at once, at least.
+    read_bytes: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window::new(READ_BYTES)
+    }
 }
 
 impl Window {
+    pub(crate) fn new(read_bytes: usize) -> Self {
+        Window { bytes: Vec::new(), start: 0, read_bytes }
+    }
+
     /// Forgets what was read: for another file, or one that has grown.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -69,9 +81,8 @@ impl Window {
 
     /// The bytes from `offset` on: `wanted` of them unless the file ends before.
     pub(crate) fn bytes(&mut self, file: &dyn DiskFile, offset: u64, wanted: usize) -> io::Result<&[u8]> {
-        let end = self.start + self.bytes.len() as u64;
-        if offset < self.start || offset + wanted as u64 > end {
-            self.bytes.resize(wanted.max(READ_BYTES), 0);
+        if !self.holds(offset, wanted) {
+            self.bytes.resize(wanted.max(self.read_bytes), 0);
             let filled = read_full(file, &mut self.bytes, offset)?;
             self.bytes.truncate(filled);
             self.start = offset;
@@ -79,6 +90,23 @@ impl Window {
         let from = (offset - self.start) as usize;
         let to = self.bytes.len().min(from + wanted);
         Ok(&self.bytes[from..to])
+    }
+
+    /// Like [`Window::bytes`], where a header says how many are wanted: what a damaged one says must not make us hold
+    /// more than the file has.
+    pub(crate) fn bytes_there(
+        &mut self,
+        file: &dyn DiskFile,
+        offset: u64,
+        wanted: usize,
+    ) -> io::Result<&[u8]> {
+        let most =
+            if self.holds(offset, wanted) { wanted } else { file.size()?.saturating_sub(offset) as usize };
+        self.bytes(file, offset, wanted.min(most))
+    }
+
+    fn holds(&self, offset: u64, wanted: usize) -> bool {
+        self.start <= offset && offset + wanted as u64 <= self.start + self.bytes.len() as u64
     }
 
     /// The header at `offset`, if the whole batch stands there as it was written.

@@ -7,6 +7,7 @@
 use super::{DataDirectory, SnapshotInfo, Walked};
 use crate::disk::{read_full, write_full};
 use crate::journal::batch::{ALIGNMENT, BatchHeader, HEADER_BYTES, SegmentHeader};
+use crate::journal::handoff::Filling;
 use crate::journal::segment::Window;
 use crate::slot::ShardIndex;
 use crate::store::walk::{Next, Walk};
@@ -181,22 +182,13 @@ fn seal(store: &ShardStore, plan: &CutPlan, epoch: u64) -> Result<(), StoreError
         base = header.base;
     }
     let chain = walk.chain();
-    let header = BatchHeader {
-        shard: chain.shard,
-        body_bytes: 0,
-        count: 0,
-        // Like no batch that was there: one that only opened an epoch must not come back by being sealed.
-        epoch: epoch.max(chain.epoch) + 1,
-        first: chain.next,
-        base,
-        previous: chain.previous,
-        is_after_sync: true,
-    };
-    let mut batch = vec![0; HEADER_BYTES];
-    header.seal(&mut batch);
+    let mut end = Filling::new();
+    // Like no batch that was there: one that only opened an epoch must not come back by being sealed.
+    let epoch = epoch.max(chain.epoch) + 1;
+    BatchHeader { epoch, base, ..end.header(chain) }.seal(&mut end.bytes);
     let write = || {
         let mut file = store.disk.open(walk.path())?;
-        write_full(file.as_mut(), &batch, walk.offset())?;
+        write_full(file.as_mut(), &end.bytes, walk.offset())?;
         file.sync()
     };
     write().map_err(ShardStore::io("sealing", walk.path()))
