@@ -6,6 +6,8 @@
 //! Invariants: a run is either handed back at once, or comes back through its outbox; what was submitted before
 //! [`Engine::stop`] is decided and answered.
 
+mod running;
+
 use crate::client::Client;
 use crate::clock::{Clock, SystemTimeSource, TimeSource};
 use crate::config::{Durability, EngineConfig, StartError, cores, shards_default};
@@ -24,7 +26,8 @@ use crate::store::{Recovered, RecoveryProgress, SnapshotError, SnapshotReport, U
 use crate::submit::{Rejected, submit_to};
 use crate::wake::Patience;
 use crossbeam_queue::ArrayQueue;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
+use running::Running;
 use stampede_core::{Machine, Settings, Text, UnixMs};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -57,23 +60,6 @@ struct Shared {
     running: Arc<Running>,
 }
 
-/// How many shard threads still run.
-#[derive(Debug, Default)]
-struct Running {
-    count: Mutex<usize>,
-    fewer: Condvar,
-}
-
-/// Counts a shard's thread out, however it ends.
-struct CountedOut(Arc<Running>);
-
-impl Drop for CountedOut {
-    fn drop(&mut self) {
-        *self.0.count.lock() -= 1;
-        self.0.fewer.notify_all();
-    }
-}
-
 /// The deadline of a stop passed: what was not decided by then came back as down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deadline passed before every request was decided; {undecided} were answered as SHARDDOWN")]
@@ -83,8 +69,8 @@ pub struct StopError {
 }
 
 impl Engine {
-    /// Starts an engine on the machine's clocks and disk. With a journal, what an earlier life left in the data directory
-    /// is recovered first; it is made if it is not there.
+    /// Starts an engine on the machine's clocks and disk. With a journal, what an earlier life left in the data
+    /// directory is recovered first; it is made if it is not there.
     ///
     /// ```
     /// use stampede_engine::{Engine, EngineConfig};
@@ -103,25 +89,26 @@ impl Engine {
         progress: &dyn RecoveryProgress,
     ) -> Result<Engine, StartError> {
         config.check()?;
-        let source = SystemTimeSource;
-        if config.durability == Durability::Memory {
-            let feed_bytes = usize::try_from(config.journal.feed_bytes).unwrap_or(usize::MAX);
-            let disk: Arc<dyn Disk> = Arc::new(FileDisk);
-            let shards = config.shards.unwrap_or_else(shards_default);
-            let (epoch, hash_key) = (first_epoch(&source), random_key());
-            let parts = ShardIndex::all(shards).map(|shard| {
-                let journal = MemoryJournal::new(shard, epoch, feed_bytes);
-                let log = Arc::clone(journal.log());
-                Part {
-                    machine: Machine::new(Settings { epoch, hash_key }),
-                    journal: Box::new(journal),
-                    feed: Some(Feed::new(log, Arc::clone(&disk))),
-                    not_before: UnixMs::new(epoch),
-                }
-            });
-            return Engine::assemble(config, epoch, &source, parts.collect(), None);
+        match config.durability {
+            Durability::Memory => Engine::start_in_memory(config),
+            Durability::Sync | Durability::Async => Engine::start_on_disk(config, progress),
         }
+    }
+
+    fn start_in_memory(config: EngineConfig) -> Result<Engine, StartError> {
+        let feed_bytes = usize::try_from(config.journal.feed_bytes).unwrap_or(usize::MAX);
         let disk: Arc<dyn Disk> = Arc::new(FileDisk);
+        let settings = fresh_settings(&SystemTimeSource);
+        let parts = ShardIndex::all(config.shards.unwrap_or_else(shards_default)).map(|shard| {
+            let journal = MemoryJournal::new(shard, settings.epoch, feed_bytes);
+            let feed = Feed::new(Arc::clone(journal.log()), Arc::clone(&disk));
+            Part { feed: Some(feed), ..Part::fresh(settings, Box::new(journal)) }
+        });
+        Engine::assemble(config, settings.epoch, &SystemTimeSource, parts.collect(), None)
+    }
+
+    fn start_on_disk(config: EngineConfig, progress: &dyn RecoveryProgress) -> Result<Engine, StartError> {
+        let (source, disk) = (SystemTimeSource, Arc::new(FileDisk));
         let opened = opening::open(&config, &source, disk, random_key(), Pace::SideBySide, progress)?;
         let mut parts = Vec::with_capacity(opened.shards.len());
         let mut keeping = Keeping::new(opened.directory, &config);
@@ -149,15 +136,10 @@ impl Engine {
         mut journal: impl FnMut(ShardIndex) -> Box<dyn Journal>,
     ) -> Result<Engine, StartError> {
         config.check()?;
-        let epoch = first_epoch(source);
-        let hash_key = random_key();
-        let parts = ShardIndex::all(config.shards.unwrap_or_else(shards_default)).map(|shard| Part {
-            machine: Machine::new(Settings { epoch, hash_key }),
-            journal: journal(shard),
-            feed: None,
-            not_before: UnixMs::new(epoch),
-        });
-        Engine::assemble(config, epoch, source, parts.collect(), None)
+        let settings = fresh_settings(source);
+        let parts = ShardIndex::all(config.shards.unwrap_or_else(shards_default))
+            .map(|shard| Part::fresh(settings, journal(shard)));
+        Engine::assemble(config, settings.epoch, source, parts.collect(), None)
     }
 
     fn assemble<S: TimeSource + Clone + 'static>(
@@ -325,8 +307,7 @@ impl Shared {
 
     fn spawn<S: TimeSource + 'static>(&self, shard: Shard<S>) -> Result<(), StartError> {
         let index = shard.door.index.get();
-        *self.running.count.lock() += 1;
-        let counted = CountedOut(Arc::clone(&self.running));
+        let counted = self.running.count_in();
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _counted = counted;
             shard.run();
@@ -359,15 +340,6 @@ impl Shared {
     }
 }
 
-impl Running {
-    /// Whether no thread runs any more, waiting for that at most so long.
-    fn wait_for(&self, at_most: Duration) -> bool {
-        let mut count = self.count.lock();
-        self.fewer.wait_while_for(&mut count, |count| *count > 0, at_most);
-        *count == 0
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         for door in &self.doors {
@@ -388,9 +360,18 @@ struct Part {
     not_before: UnixMs,
 }
 
-/// An epoch is at least 1, even where the wall stands at 1970.
-fn first_epoch<S: TimeSource + Clone>(source: &S) -> u64 {
-    Clock::start(source.clone(), UnixMs::new(1)).now().get()
+impl Part {
+    /// A shard that has seen nothing yet and has no feed.
+    fn fresh(settings: Settings, journal: Box<dyn Journal>) -> Self {
+        let not_before = UnixMs::new(settings.epoch);
+        Part { machine: Machine::new(settings), journal, feed: None, not_before }
+    }
+}
+
+/// A first life. Its epoch is at least 1, even where the wall stands at 1970.
+fn fresh_settings<S: TimeSource + Clone>(source: &S) -> Settings {
+    let epoch = Clock::start(source.clone(), UnixMs::new(1)).now().get();
+    Settings { epoch, hash_key: random_key() }
 }
 
 /// A key that no buyer can guess: the standard library's hashers are keyed by the system at random.
