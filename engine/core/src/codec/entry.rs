@@ -4,12 +4,13 @@
 //! entry := varint(bytes of the rest) kind:u8 varint(at − before) fields names
 //! names := which:u8 [offer] [reservation: id buyer varint(qty) cash points] [group]
 //! ```
-//! `before` is the time of the entry before, or that from which the batch counts. Bits 0, 1 and 2 of `which` say whether an offer, a reservation and a group are named. A name that the event itself
-//! says is not written a second time (see [`said`]). Called by whoever keeps a journal, for each event on the shard's
-//! thread: it appends to the caller's buffer and allocates nothing else.
+//! `before` is the time of the entry before, or that from which the batch counts. Bits 0, 1 and 2 of `which` say whether
+//! an offer, a reservation and a group are named. A name that the event itself says is not written a second time (see
+//! [`said`]). Called by whoever keeps a journal, for each event on the shard's thread: it appends to the caller's buffer
+//! and allocates nothing else.
 
 use super::{Writer, kind, write_demand, write_offer};
-use crate::event::{Accepted, Entry, Event, Names, ReservationNames};
+use crate::event::{Accepted, Entry, Event, Names, OfferIndex, ReservationNames};
 use crate::time::UnixMs;
 use alloc::vec::Vec;
 
@@ -85,79 +86,64 @@ fn write_names(out: &mut Writer<'_>, event: &Event<'_>, names: &Names<'_>) {
 /// The kind, the time since the batch's base, then what the event says. Events of reservations come first: they are
 /// nearly all.
 fn write_event(out: &mut Writer<'_>, event: &Event<'_>, at: UnixMs, since_base: u64) {
-    let head = |out: &mut Writer<'_>, kind: u8, offer: u32| {
-        out.byte(kind);
-        out.number(since_base);
-        out.small(offer);
-    };
     match *event {
         Event::Accepted(ref accepted) => {
-            head(out, kind::ACCEPTED, accepted.offer.0);
+            write_head(out, kind::ACCEPTED, since_base, accepted.offer);
             write_accepted(out, accepted, at);
         }
         Event::Paid { offer, reservation, amount, reference, status } => {
-            head(out, kind::PAID, offer.0);
+            write_head(out, kind::PAID, since_base, offer);
             out.small(reservation.0);
             out.money(amount);
             out.text(reference);
             out.status(status);
         }
         Event::Released { offer, reservation, cause, reason } => {
-            head(out, kind::RELEASED, offer.0);
+            write_head(out, kind::RELEASED, since_base, offer);
             out.small(reservation.0);
             out.end_cause(cause);
             out.maybe(reason, Writer::text);
         }
         Event::Won { offer, reservation } => {
-            head(out, kind::WON, offer.0);
+            write_head(out, kind::WON, since_base, offer);
             out.small(reservation.0);
         }
         Event::Refunded { offer, reservation, owe, cause, reason } => {
-            head(out, kind::REFUNDED, offer.0);
+            write_head(out, kind::REFUNDED, since_base, offer);
             out.small(reservation.0);
             out.money(owe);
             out.end_cause(cause);
             out.maybe(reason, Writer::text);
         }
         Event::Owed { offer, reservation, reference, owe } => {
-            head(out, kind::OWED, offer.0);
+            write_head(out, kind::OWED, since_base, offer);
             out.small(reservation.0);
             out.text(reference);
             out.money(owe);
         }
         Event::Returned { offer, reservation, qty, restock, owe, op } => {
-            head(out, kind::RETURNED, offer.0);
+            write_head(out, kind::RETURNED, since_base, offer);
             out.small(reservation.0);
             out.small(qty);
             out.restock(restock);
             out.money(owe);
             out.text(op);
         }
-        Event::GroupOpened { offer, group, expires } => {
-            head(out, kind::GROUP_OPENED, offer.0);
-            out.text(group);
-            write_later(out, expires, at);
-        }
-        Event::GroupFormed { offer, group } => {
-            head(out, kind::GROUP_FORMED, offer.0);
-            out.small(group.0);
-        }
-        Event::GroupFailed { offer, group } => {
-            head(out, kind::GROUP_FAILED, offer.0);
-            out.small(group.0);
-        }
-        Event::Leader { offer, group, reservation } => {
-            head(out, kind::LEADER, offer.0);
-            out.small(group.0);
-            out.small(reservation.0);
-        }
         Event::Moved { offer, reservation, to } => {
-            head(out, kind::MOVED, offer.0);
+            write_head(out, kind::MOVED, since_base, offer);
             out.small(reservation.0);
             out.small(to.0);
         }
-        _ => write_operator_event(out, event, since_base),
+        _ => write_group_event(out, event, at, since_base),
     }
+}
+
+/// How every event begins that speaks of an offer that is there.
+#[inline]
+fn write_head(out: &mut Writer<'_>, kind: u8, since_base: u64, offer: OfferIndex) {
+    out.byte(kind);
+    out.number(since_base);
+    out.small(offer.0);
 }
 
 fn write_accepted(out: &mut Writer<'_>, accepted: &Accepted<'_>, at: UnixMs) {
@@ -191,55 +177,66 @@ fn write_later(out: &mut Writer<'_>, deadline: UnixMs, at: UnixMs) {
     out.signed(deadline.get().wrapping_sub(at.get()).cast_signed());
 }
 
+fn write_group_event(out: &mut Writer<'_>, event: &Event<'_>, at: UnixMs, since_base: u64) {
+    match *event {
+        Event::GroupOpened { offer, group, expires } => {
+            write_head(out, kind::GROUP_OPENED, since_base, offer);
+            out.text(group);
+            write_later(out, expires, at);
+        }
+        Event::GroupFormed { offer, group } => {
+            write_head(out, kind::GROUP_FORMED, since_base, offer);
+            out.small(group.0);
+        }
+        Event::GroupFailed { offer, group } => {
+            write_head(out, kind::GROUP_FAILED, since_base, offer);
+            out.small(group.0);
+        }
+        Event::Leader { offer, group, reservation } => {
+            write_head(out, kind::LEADER, since_base, offer);
+            out.small(group.0);
+            out.small(reservation.0);
+        }
+        _ => write_operator_event(out, event, since_base),
+    }
+}
+
 fn write_operator_event(out: &mut Writer<'_>, event: &Event<'_>, since_base: u64) {
-    let head = |out: &mut Writer<'_>, kind: u8| {
-        out.byte(kind);
-        out.number(since_base);
-    };
     match *event {
         Event::OfferPut { offer, definition, opens } => {
-            head(out, kind::OFFER_PUT);
+            out.byte(kind::OFFER_PUT);
+            out.number(since_base);
             out.text(offer);
             write_offer(out, definition);
             out.time(opens);
         }
         Event::OfferChanged { offer, definition, opens } => {
-            head(out, kind::OFFER_CHANGED);
-            out.small(offer.0);
+            write_head(out, kind::OFFER_CHANGED, since_base, offer);
             write_offer(out, definition);
             out.time(opens);
         }
-        Event::OfferPaused { offer } => {
-            head(out, kind::OFFER_PAUSED);
-            out.small(offer.0);
-        }
-        Event::OfferResumed { offer } => {
-            head(out, kind::OFFER_RESUMED);
-            out.small(offer.0);
-        }
+        Event::OfferPaused { offer } => write_head(out, kind::OFFER_PAUSED, since_base, offer),
+        Event::OfferResumed { offer } => write_head(out, kind::OFFER_RESUMED, since_base, offer),
         Event::OfferClosed { offer, by } => {
-            head(out, kind::OFFER_CLOSED);
-            out.small(offer.0);
+            write_head(out, kind::OFFER_CLOSED, since_base, offer);
             out.close_cause(by);
         }
         Event::OfferExtended { offer, by, op } => {
-            head(out, kind::OFFER_EXTENDED);
-            out.small(offer.0);
+            write_head(out, kind::OFFER_EXTENDED, since_base, offer);
             out.length(by);
             out.text(op);
         }
         Event::PoolAdded { pool, units, op } => {
-            head(out, kind::POOL_ADDED);
+            out.byte(kind::POOL_ADDED);
+            out.number(since_base);
             out.text(pool);
             out.signed(units);
             out.text(op);
         }
-        Event::OfferRemoved { offer } => {
-            head(out, kind::OFFER_REMOVED);
-            out.small(offer.0);
-        }
+        Event::OfferRemoved { offer } => write_head(out, kind::OFFER_REMOVED, since_base, offer),
         Event::Demand(ref moved) => {
-            head(out, kind::DEMAND);
+            out.byte(kind::DEMAND);
+            out.number(since_base);
             write_demand(out, moved);
         }
         _ => unreachable!("write_event writes the other kinds: {event:?}"),
