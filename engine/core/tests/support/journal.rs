@@ -1,8 +1,8 @@
 //! A journal that owns its events: what a machine recorded, kept and fed to a fresh machine.
 //!
 //! Knows nothing of rules. Called by the driver; the property tests read its entries. Keeps: entries stand in
-//! the order in which they were recorded, their sequence numbers have no gap (I7), their names are right, and their bytes read
-//! back as they were.
+//! the order in which they were recorded, their sequence numbers have no gap (I7), their names are right, and
+//! their bytes read back as they were.
 
 mod feed;
 

@@ -3,53 +3,17 @@
 //!
 //! No answer is compared here (the twin does that): a promise is broken by what was recorded.
 
-#[path = "twin/auditor.rs"]
-mod auditor;
-#[path = "twin/buy.rs"]
-mod buy;
-#[path = "twin/demand.rs"]
-mod demand;
-#[path = "support/driver.rs"]
-#[allow(dead_code, reason = "the scenario runner asks the driver for more")]
-mod driver;
-#[path = "twin/due.rs"]
-mod due;
-#[path = "twin/history.rs"]
-mod history;
-#[path = "support/journal.rs"]
-#[allow(dead_code, reason = "the twin's coverage table reads more of a journal")]
-mod journal;
-#[path = "twin/moves.rs"]
-mod moves;
-#[path = "support/names.rs"]
-mod names;
-#[path = "twin/operate.rs"]
-mod operate;
-#[path = "twin/pay.rs"]
-mod pay;
-#[path = "twin/play.rs"]
-#[allow(dead_code, reason = "the twin test compares answers")]
-mod play;
-#[path = "twin/read.rs"]
-mod read;
-#[path = "twin/rules.rs"]
-mod rules;
-#[path = "twin/runner.rs"]
-mod runner;
-#[path = "support/seen.rs"]
-mod seen;
-#[path = "twin/state.rs"]
-mod state;
-
-use auditor::{Rule, audit};
-use driver::Driver;
-use names::name;
-use play::{Compare, play};
+use crate::auditor::{Rule, audit};
+use crate::driver::Driver;
+use crate::history::History;
+use crate::names::{Name, name};
+use crate::play::{Compare, play};
+use crate::runner::for_all;
 use stampede_core::{Cohort, Money, Offer, Request, UnixMs};
 use std::collections::BTreeMap;
 
 fn keeps(test: &str, rule: Rule) {
-    runner::for_all(test, "properties", 1_000, |history| {
+    for_all(test, 1_000, |history| {
         let played = play(history, Compare::Nothing)?;
         let broken = audit(played.driver.journal(), rule);
         if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
@@ -89,10 +53,10 @@ fn nothing_ends_early_and_nothing_is_paid_late() {
 #[test]
 fn a_replayed_journal_gives_the_same_digest_at_every_length_of_a_history() {
     let test = "a_replayed_journal_gives_the_same_digest_at_every_length_of_a_history";
-    runner::for_all(test, "properties", 500, |history| {
+    for_all(test, 500, |history| {
         for length in [0, history.moves.len() / 3, history.moves.len() / 2] {
             let moves = history.moves[..length].to_vec();
-            let shorter = history::History { offers: history.offers.clone(), moves };
+            let shorter = History { offers: history.offers.clone(), moves };
             // No sweep before: a settlement may be in the middle.
             play(&shorter, Compare::Nothing)?.driver.check_replay()?;
         }
@@ -116,7 +80,7 @@ fn cohorts_part_the_buyers_of_an_offer() {
     assert!(sizes.values().all(|&size| (60..=140).contains(&size)), "cohorts are not about equal: {sizes:?}");
 }
 
-fn is_admitted(buyer: names::Name, from: u8, to: u8) -> bool {
+fn is_admitted(buyer: Name, from: u8, to: u8) -> bool {
     let mut driver = Driver::new(UnixMs::new(1));
     let mut definition = Offer::with_stock(Money::cash(1), 1);
     definition.admit.cohort = Some(Cohort { from, to });

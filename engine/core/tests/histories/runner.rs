@@ -39,7 +39,7 @@ fn silence_panics_where_asked() {
 }
 
 /// Runs `check` on random histories. A failure is shrunk, and printed with the seed and the command that repeats it.
-pub(crate) fn for_all(test: &str, file: &str, cases: u64, check: impl Fn(&History) -> Result<(), String>) {
+pub(crate) fn for_all(test: &str, cases: u64, check: impl Fn(&History) -> Result<(), String>) {
     let seed = from_environment("TWIN_SEED", || RandomState::new().hash_one(test));
     let cases = from_environment("TWIN_CASES", || cases);
     println!("{test}: seed {seed}, {cases} histories");
@@ -62,7 +62,7 @@ pub(crate) fn for_all(test: &str, file: &str, cases: u64, check: impl Fn(&Histor
     });
     IS_QUIET.set(false);
     let again =
-        format!("TWIN_SEED={seed} TWIN_CASES={cases} cargo test -p stampede-core --test {file} {test}");
+        format!("TWIN_SEED={seed} TWIN_CASES={cases} cargo test -p stampede-core --test histories {test}");
     if let Err((moves, reason)) = shrunk {
         panic!("shrunk to {moves} moves:\n{reason}\nseed {seed}; to repeat:\n  {again}");
     }

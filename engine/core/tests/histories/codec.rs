@@ -3,43 +3,8 @@
 //! That every entry of every random history comes back is checked where they are recorded (`support/journal.rs`);
 //! here are definitions of every shape, and bytes that nobody wrote.
 
-#[path = "twin/buy.rs"]
-mod buy;
-#[path = "twin/demand.rs"]
-mod demand;
-#[path = "support/driver.rs"]
-#[allow(dead_code, reason = "the scenario runner asks the driver for more")]
-mod driver;
-#[path = "twin/due.rs"]
-mod due;
-#[path = "twin/history.rs"]
-mod history;
-#[path = "support/journal.rs"]
-#[allow(dead_code, reason = "the property tests read more of a journal")]
-mod journal;
-#[path = "twin/moves.rs"]
-mod moves;
-#[path = "support/names.rs"]
-mod names;
-#[path = "twin/operate.rs"]
-mod operate;
-#[path = "twin/pay.rs"]
-mod pay;
-#[path = "twin/play.rs"]
-#[allow(dead_code, reason = "the twin test compares answers")]
-mod play;
-#[path = "twin/read.rs"]
-mod read;
-#[path = "twin/rules.rs"]
-mod rules;
-#[path = "twin/runner.rs"]
-mod runner;
-#[path = "support/seen.rs"]
-mod seen;
-#[path = "twin/state.rs"]
-mod state;
-
-use play::{Compare, play};
+use crate::play::{Compare, play};
+use crate::runner::for_all;
 use proptest::prelude::*;
 use stampede_core::{
     Admission, CodecError, Cohort, Entries, Entry, Event, EventId, GroupRule, Late, Limits, Millis, Money,
@@ -169,7 +134,7 @@ proptest! {
 #[test]
 fn a_cut_or_changed_body_ends_in_an_error_or_in_other_entries_never_in_a_panic() {
     let test = "a_cut_or_changed_body_ends_in_an_error_or_in_other_entries_never_in_a_panic";
-    runner::for_all(test, "codec", 100, |history| {
+    for_all(test, 100, |history| {
         let played = play(history, Compare::Nothing)?;
         for (number, body) in played.driver.journal().bodies().enumerate() {
             let whole = read(body).map_err(|error| format!("batch {number}: {error}"))?;
@@ -191,7 +156,7 @@ fn a_cut_or_changed_body_ends_in_an_error_or_in_other_entries_never_in_a_panic()
 
 #[test]
 fn skipping_passes_the_entries_that_reading_gives() {
-    runner::for_all("skipping_passes_the_entries_that_reading_gives", "codec", 100, |history| {
+    for_all("skipping_passes_the_entries_that_reading_gives", 100, |history| {
         let played = play(history, Compare::Nothing)?;
         for body in played.driver.journal().bodies() {
             let mut entries = Entries::new(body, FIRST, BASE);

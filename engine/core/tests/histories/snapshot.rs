@@ -1,49 +1,13 @@
 //! A machine that was saved and loaded goes on as the one that was saved: same answers, same events, same digest.
 //!
 //! Random histories are saved anywhere, in the middle of settlements and of mass expiries too; then both machines are
-//! driven alike; `TWIN_CASES` makes the runs longer. And pieces that nobody saved do no harm.
+//! driven alike. And pieces that nobody saved do no harm.
 
-#[path = "twin/buy.rs"]
-mod buy;
-#[path = "twin/crowd.rs"]
-mod crowd;
-#[path = "twin/demand.rs"]
-mod demand;
-#[path = "support/driver.rs"]
-#[allow(dead_code, reason = "the scenario runner asks the driver for more")]
-mod driver;
-#[path = "twin/due.rs"]
-mod due;
-#[path = "twin/history.rs"]
-mod history;
-#[path = "support/journal.rs"]
-#[allow(dead_code, reason = "the property tests read more of a journal")]
-mod journal;
-#[path = "twin/moves.rs"]
-mod moves;
-#[path = "support/names.rs"]
-mod names;
-#[path = "twin/operate.rs"]
-mod operate;
-#[path = "twin/pay.rs"]
-mod pay;
-#[path = "twin/play.rs"]
-#[allow(dead_code, reason = "the twin test compares answers")]
-mod play;
-#[path = "twin/read.rs"]
-mod read;
-#[path = "twin/rules.rs"]
-mod rules;
-#[path = "twin/runner.rs"]
-mod runner;
-#[path = "support/seen.rs"]
-mod seen;
-#[path = "twin/state.rs"]
-mod state;
-
-use driver::load;
-use history::History;
-use play::{Compare, guarded, play};
+use crate::crowd;
+use crate::driver::load;
+use crate::history::History;
+use crate::play::{Compare, guarded, play};
+use crate::runner::for_all;
 use stampede_core::{CodecError, Machine, Settings};
 
 /// A number below `end` that depends on the history alone.
@@ -56,7 +20,7 @@ fn roll(history: &History, salt: u64, end: usize) -> usize {
 
 #[test]
 fn a_loaded_machine_goes_on_as_the_saved_one() {
-    runner::for_all("a_loaded_machine_goes_on_as_the_saved_one", "snapshot", 400, |history| {
+    for_all("a_loaded_machine_goes_on_as_the_saved_one", 400, |history| {
         let copy_at = roll(history, 1, history.moves.len());
         guarded(|played| {
             played.begin(history, Compare::EveryAnswer);
@@ -75,14 +39,12 @@ fn a_loaded_machine_goes_on_as_the_saved_one() {
 #[test]
 fn a_machine_saved_while_it_settles_a_large_group_goes_on_alike() {
     let test = "a_machine_saved_while_it_settles_a_large_group_goes_on_alike";
-    runner::for_all(test, "snapshot", 8, |history| {
-        crowd::play(history, Some(roll(history, 2, crowd::STEPS))).map(|_| ())
-    });
+    for_all(test, 8, |history| crowd::play(history, Some(roll(history, 2, crowd::STEPS))).map(|_| ()));
 }
 
 #[test]
 fn a_loaded_machine_saves_itself_as_it_was_loaded() {
-    runner::for_all("a_loaded_machine_saves_itself_as_it_was_loaded", "snapshot", 100, |history| {
+    for_all("a_loaded_machine_saves_itself_as_it_was_loaded", 100, |history| {
         let once = play(history, Compare::Nothing)?.driver.loaded_copy()?;
         let twice = once.loaded_copy()?;
         if once.saved() == twice.saved() { Ok(()) } else { Err("the pieces differ".into()) }
@@ -95,7 +57,7 @@ fn loaded(pieces: &[Vec<u8>]) -> Result<Machine, CodecError> {
 
 #[test]
 fn pieces_that_are_missing_swapped_or_cut_are_refused() {
-    runner::for_all("pieces_that_are_missing_swapped_or_cut_are_refused", "snapshot", 30, |history| {
+    for_all("pieces_that_are_missing_swapped_or_cut_are_refused", 30, |history| {
         let driver = play(history, Compare::Nothing)?.driver;
         let pieces = driver.saved();
         for at in 0..pieces.len() {
@@ -127,7 +89,7 @@ fn pieces_that_are_missing_swapped_or_cut_are_refused() {
 /// panic.
 #[test]
 fn no_changed_byte_does_more_harm_than_an_error() {
-    runner::for_all("no_changed_byte_does_more_harm_than_an_error", "snapshot", 6, |history| {
+    for_all("no_changed_byte_does_more_harm_than_an_error", 6, |history| {
         let pieces = play(history, Compare::Nothing)?.driver.saved();
         for at in 0..pieces.len() {
             for place in 0..pieces[at].len() {
