@@ -2,7 +2,7 @@
 //!
 //! `directory` owns the directory itself; `walk` goes through a shard's journal from batch to batch; `snapshot` writes
 //! and loads the state at one event; `recovery` makes a machine of both; `follower` makes the next snapshot beside the
-//! running shard, and `archive` the files of what was removed; `new_file` is how both come to be whole or not at all.
+//! running shard, and `archive` the files of what was removed; `new_file` is how a file comes to be whole or not at all.
 //! Called by the engine at its start, by its snapshots, and by the offline tools.
 
 pub(crate) mod archive;

@@ -4,10 +4,12 @@
 //! fixes the number of shards, because it decides which shard a campaign lives on, and the key of the hash tables, so
 //! that counts of distinct buyers go on after a restart. It is secret, as the key must be.
 
+use super::new_file::NewFile;
 use super::{ShardStore, StoreError};
-use crate::disk::{Disk, DiskFile, read_full, write_full};
+use crate::disk::{Disk, DiskFile, read_full};
 use crate::slot::{SHARDS_MAX, ShardIndex};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -174,11 +176,10 @@ fn write(disk: &dyn Disk, dir: &Path, about: About) -> Result<(), StoreError> {
     let text = serde_json::to_string_pretty(&about).expect("three numbers are JSON");
     let (temporary, path) = (dir.join(ABOUT_TEMPORARY), dir.join(ABOUT_NAME));
     let write = || {
-        let mut file = disk.create(&temporary)?;
-        write_full(file.as_mut(), text.as_bytes(), 0)?;
-        file.sync()?;
-        disk.rename(&temporary, &path)?;
-        disk.sync_dir(dir)
+        let mut file = NewFile::begin(disk, &temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.finish(&path)
     };
-    write().map_err(ShardStore::io("writing", &path))
+    write().map_err(ShardStore::io("writing", &path))?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Files that are complete or not there: written under a temporary name, synced, and only then named.
 //!
-//! What stands in one is the caller's business. Called by snapshots and the archive.
+//! What stands in one is the caller's business. Called by the directory's own file, snapshots and the archive.
 
 use crate::disk::{Disk, DiskFile, write_full};
 use std::io::{self, Write};
