@@ -23,13 +23,16 @@
 //!   run. The disk is probed in the same run.
 //! - After each timed run on Stampede its feed is read: every accepted reservation is on it, once.
 //!
-//! How long each server takes to come back is another question: `recovery`, a subcommand of its own.
+//! How long each server takes to come back is another question: `recovery`, a subcommand of its own. So is what an
+//! intent costs the processor: `instructions`.
 //!
 //! Straight line: `options` → `drive` (start, sell, drive, check; the servers are in `peers`) → `report`.
 
+mod alone;
 mod benchmark;
 mod drive;
 mod figures;
+mod instructions;
 mod machine;
 mod options;
 mod peers;
@@ -51,6 +54,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The server's allocator, for the works that run here without a server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long a client that is cut off by an interruption may take to notice.
 const WIND_DOWN_MAX: Duration = Duration::from_secs(2);
 
@@ -65,6 +72,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    // Before any thread is started: what these two do is measured to the instruction.
+    match &options.role {
+        Some(Role::Alone { task, count, clock }) => return alone::serve(*task, *count, *clock),
+        Some(Role::Instructions(options)) => return instructions::run(options),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         match &options.role {
@@ -75,6 +88,7 @@ fn run(options: &Options) -> Result<()> {
                 result = recovery::run(options, command_line()) => result,
                 result = interruption() => result,
             },
+            Some(Role::Alone { .. } | Role::Instructions(_)) => Ok(()),
             // Whichever ends first drops the other, and with it every server that runs.
             None => tokio::select! {
                 result = compare(options) => result,

@@ -2,6 +2,7 @@
 //!
 //! Parsing and checking only; `main` acts on it.
 
+use crate::alone::{Clock, Task};
 use crate::rows::ROWS;
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
@@ -79,11 +80,27 @@ pub(crate) struct RecoveryOptions {
     pub(crate) output: Output,
 }
 
+/// How instructions are counted.
+#[derive(Args, Debug)]
+pub(crate) struct InstructionsOptions {
+    /// Intents of the smaller of the two runs; the larger has twice as many.
+    #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(u64).range(64..=10_000_000))]
+    pub(crate) count: u64,
+    /// The table's file.
+    #[arg(long, value_name = "FILE", default_value = "docs/figures/instructions.tsv")]
+    pub(crate) out: PathBuf,
+}
+
 /// What else this binary is.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Role {
     /// Fills Stampede and Redis with as many sales, kills them, and times how long they take to serve again
     Recovery(RecoveryOptions),
+    /// Counts the instructions of one BUY, PAY and group seat with callgrind, and writes them to a file
+    Instructions(InstructionsOptions),
+    /// Runs a work without a socket; the harness starts this itself.
+    #[command(hide = true)]
+    Alone { task: Task, count: u64, clock: Clock },
     /// Serves as the stub; the harness starts this itself.
     #[command(hide = true)]
     Stub {

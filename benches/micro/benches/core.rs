@@ -7,10 +7,9 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use stampede_core::{
-    Answer, GroupChoice, Machine, Refusal, Request, Status, Swept, Text, UnixMs, Unrecorded,
-};
-use stampede_micro::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
+use stampede_core::Unrecorded;
+use stampede_micro::work::{Watch, Work, buy_all, refuse_all, sold_out};
+use stampede_micro::{BATCH, Intents, plain, selling};
 use std::time::{Duration, Instant};
 
 /// The server's allocator.
@@ -19,15 +18,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Reservations of one iteration where an iteration needs a machine of its own.
 const HOLD_COUNT: u64 = 192_000;
-const GROUP_SIZE: u32 = 4;
-/// Events of one sweep, as the shard takes them between two batches.
-const SWEEP_SLICE: usize = 1_024;
 
 /// Adds up the time of the timed parts of an iteration.
 #[derive(Default)]
 struct Stopwatch(Duration);
 
-impl Stopwatch {
+impl Watch for Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
     fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
@@ -72,7 +68,7 @@ fn buy_accepted(criterion: &mut Criterion) {
             }
             for first in (sold..sold + part).step_by(BATCH) {
                 intents.write(first);
-                watch.time(|| buy_all(&mut machine, &intents));
+                watch.time(|| buy_all(&mut machine, &intents, &mut Unrecorded));
             }
             sold += part;
         });
@@ -80,99 +76,34 @@ fn buy_accepted(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn buy_all(machine: &mut Machine, intents: &Intents) {
-    for buy in intents.buys() {
-        expect(&machine.handle(&buy, NOW, &mut Unrecorded), Status::Held);
-    }
-}
-
 fn buy_refused(criterion: &mut Criterion) {
     let mut group = short(criterion, "buy_refused");
-    let mut machine = selling(plain(BATCH as u64));
+    let mut machine = sold_out();
     let mut intents = Intents::default();
-    intents.write(0);
-    buy_all(&mut machine, &intents);
     let mut first = BATCH as u64;
     measure(&mut group, "sold_out", BATCH as u64, |watch| {
         intents.write(first);
         first += BATCH as u64;
-        watch.time(|| {
-            for buy in intents.buys() {
-                let answer = machine.handle(&buy, NOW, &mut Unrecorded);
-                assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
-            }
-        });
+        watch.time(|| refuse_all(&mut machine, &intents));
     });
     group.finish();
 }
 
 fn group_fill(criterion: &mut Criterion) {
     let mut group = short(criterion, "group_fill");
-    measure(&mut group, "open_join_pay_4_seats", HOLD_COUNT, |watch| {
-        let mut machine = selling(in_groups(HOLD_COUNT, GROUP_SIZE));
-        let mut intents = Intents::default();
-        for first in (0..HOLD_COUNT).step_by(BATCH) {
-            intents.write(first);
-            watch.time(|| fill_groups(&mut machine, &intents));
-        }
-    });
+    measure(&mut group, "open_join_pay_4_seats", HOLD_COUNT, |watch| Work::Groups.run(HOLD_COUNT, watch));
     group.finish();
-}
-
-/// Opens, joins and pays the groups of one batch of seats.
-fn fill_groups(machine: &mut Machine, intents: &Intents) {
-    for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
-        let seats = leader..leader + GROUP_SIZE as usize;
-        for seat in seats.clone() {
-            let choice = if seat == leader {
-                GroupChoice::New
-            } else {
-                GroupChoice::Join(intents.reservations.at(leader))
-            };
-            let mut buy = Request::buy(OFFER, intents.buyers.at(seat), intents.reservations.at(seat));
-            if let Request::Buy(buy) = &mut buy {
-                buy.group = choice;
-            }
-            expect(&machine.handle(&buy, NOW, &mut Unrecorded), Status::Held);
-        }
-        for seat in seats {
-            let formed = seat + 1 == leader + GROUP_SIZE as usize;
-            let status = if formed { Status::Won } else { Status::Paid };
-            expect(&machine.handle(&pay(intents.reservations.at(seat)), NOW, &mut Unrecorded), status);
-        }
-    }
-}
-
-fn pay(id: Text<'_>) -> Request<Text<'_>> {
-    Request::Pay { offer: OFFER, id, amount: None, reference: None }
 }
 
 fn pay_held(criterion: &mut Criterion) {
     let mut group = short(criterion, "pay");
-    measure(&mut group, "held_to_won", HOLD_COUNT, |watch| {
-        let mut machine = holding(HOLD_COUNT);
-        let mut intents = Intents::default();
-        for first in (0..HOLD_COUNT).step_by(BATCH) {
-            intents.write(first);
-            watch.time(|| {
-                for index in 0..BATCH {
-                    let request = pay(intents.reservations.at(index));
-                    expect(&machine.handle(&request, NOW, &mut Unrecorded), Status::Won);
-                }
-            });
-        }
-    });
+    measure(&mut group, "held_to_won", HOLD_COUNT, |watch| Work::Pay.run(HOLD_COUNT, watch));
     group.finish();
 }
 
 fn expiry(criterion: &mut Criterion) {
     let mut group = short(criterion, "expiry");
-    measure(&mut group, "sweep_due_holds", HOLD_COUNT, |watch| {
-        let mut machine = holding(HOLD_COUNT);
-        let due = UnixMs::new(NOW.get() + HOLD.get());
-        watch.time(|| while machine.sweep(due, SWEEP_SLICE, &mut Unrecorded) == Swept::More {});
-        assert_eq!(machine.next_due(), None, "a hold outlived its deadline");
-    });
+    measure(&mut group, "sweep_due_holds", HOLD_COUNT, |watch| Work::Expiry.run(HOLD_COUNT, watch));
     group.finish();
 }
 

@@ -7,15 +7,14 @@
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use stampede_core::{
-    Accepted, Answer, Entries, Entry, Event, EventId, Names, OfferIndex, Request, ReservationNames, Seq,
-    Stamp, Status, Units, UnixMs, encode,
+    Accepted, Entries, Entry, Event, EventId, Names, OfferIndex, ReservationNames, Seq, Stamp, Status, Units,
+    UnixMs, encode,
 };
-use stampede_engine::{Durability, Engine, EngineConfig, Outbox, Outcome};
-use stampede_micro::{BATCH, HOLD, Intents, NOW, OFFER, PRICE, plain};
+use stampede_engine::Durability;
+use stampede_micro::shop::{RUNS_UNDER_WAY, Shop};
+use stampede_micro::{BATCH, HOLD, Intents, NOW, OFFER, PRICE};
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The server's allocator.
@@ -30,8 +29,6 @@ const BATCHES: u64 = 64;
 const SALE: u64 = 2_000_000;
 /// BUYs of one timed part: whole rounds of all runs under way.
 const PART: u64 = (RUNS_UNDER_WAY * BATCH * 64) as u64;
-/// Runs that are submitted before the first is taken back.
-const RUNS_UNDER_WAY: usize = 32;
 
 fn acceptance(intents: &Intents, index: usize, seq: u64) -> Entry<'_> {
     let (id, buyer, qty) = (intents.reservations.at(index), intents.buyers.at(index), 1 as Units);
@@ -111,86 +108,26 @@ fn hash(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One engine with one shard and a sale on it.
-struct Shop {
-    // Declared before the directory: its threads must be gone when the files are removed.
-    engine: Engine,
-    outbox: Arc<Outbox>,
-    intents: Intents,
-    sold: u64,
-    _directory: TempDir,
-}
-
-impl Shop {
-    fn open(durability: Durability) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let config = EngineConfig {
-            shards: Some(1),
-            durability,
-            data: directory.path().join("data"),
-            ..EngineConfig::default()
-        };
-        let engine = Engine::start(config).expect("one shard starts");
-        let definition = Box::new(plain(SALE));
-        engine.client().call(&Request::OfferPut { offer: OFFER, definition }).expect("the offer is taken");
-        let outbox = Outbox::new(RUNS_UNDER_WAY);
-        Self { engine, outbox, intents: Intents::default(), sold: 0, _directory: directory }
-    }
-
-    fn submit(&mut self) {
-        self.intents.write(self.sold);
-        let mut run = self.engine.run();
-        for buy in self.intents.buys() {
-            run.push(&buy).expect("a batch fits a run");
-        }
-        let shard = self.engine.shard_of(OFFER);
-        self.engine.submit(shard, run, &self.outbox).expect("the inbox has room");
-        self.sold += BATCH as u64;
-    }
-
-    fn take(&self) {
-        let run = self.outbox.take_blocking().expect("a submitted run comes back");
-        assert_eq!((run.outcome(), run.len()), (Outcome::Answered, BATCH));
-        let is_held =
-            |answer: &Answer<_>| matches!(answer, Answer::Reservation(made) if made.status == Status::Held);
-        assert!(run.answers().all(|answer| is_held(&answer)), "a BUY was answered otherwise");
-        self.engine.recycle(run);
-    }
-
-    /// Sells [`PART`] units with [`RUNS_UNDER_WAY`] runs under way.
-    fn sell(&mut self) {
-        let runs = PART as usize / BATCH;
-        for run in 0..runs + RUNS_UNDER_WAY {
-            if run >= RUNS_UNDER_WAY {
-                self.take();
-            }
-            if run < runs {
-                self.submit();
-            }
-        }
-    }
-}
-
 fn core_and_journal(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("core_and_journal");
     // As few samples as criterion allows: together they are one sale from empty to sold out.
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(PART));
     group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(2));
     for durability in [Durability::Sync, Durability::Async, Durability::Memory] {
-        let mut shop = Shop::open(durability);
+        let mut shop = Shop::open(durability, SALE);
         group.bench_function(durability.name(), |bencher| {
             bencher.iter_custom(|count| {
                 let mut total = Duration::ZERO;
                 for _ in 0..count {
-                    if shop.sold + PART > SALE {
-                        shop = Shop::open(durability);
+                    if shop.left() < PART {
+                        shop = Shop::open(durability, SALE);
                     }
-                    total += timed(|| shop.sell());
+                    total += timed(|| shop.sell(PART));
                 }
                 total
             });
         });
-        let journal = shop.engine.journal(shop.engine.shard_of(OFFER)).expect("the shard is there");
+        let journal = shop.journal();
         if let Some(nanos) = journal.sync_nanos.checked_div(journal.syncs) {
             let each = journal.synced.seq.0 as f64 / journal.syncs as f64;
             println!("{}: {each:.0} events per sync, {nanos} ns per sync", durability.name());

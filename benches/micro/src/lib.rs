@@ -1,8 +1,14 @@
-//! What the benches have in common: buyers and reservations by serial number, and a machine with a
-//! sale on it.
+//! The workloads of the core and of the engine: buyers and reservations by serial number, machines with a sale
+//! on them, and what is done to them.
 //!
-//! The benches themselves are in `benches/`. Ids are written outside the timed part, a batch at a
-//! time, as a connection would have them in its buffer when the shard reads them.
+//! The criterion benches in `benches/` time them, and so does the comparison harness, which also counts their
+//! instructions: one definition of "a BUY" for all. Ids are written outside the timed part, a batch at a time, as
+//! a connection would have them in its buffer when the shard reads them.
+//!
+//! `work` is the core alone, `shop` the core with the journal behind it.
+
+pub mod shop;
+pub mod work;
 
 use stampede_core::{
     Answer, Machine, Millis, Money, Offer, Request, Reserve, Settings, Settle, Status, Text, Units, UnixMs,

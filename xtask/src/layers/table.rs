@@ -135,12 +135,21 @@ const CORE: Crate = Crate {
 const COMPARE: Crate = Crate {
     package: "stampede-compare",
     folder: "benches/compare",
-    uses: &[Use { package: "stampede-loadgen", only_from: &[] }],
+    uses: &[
+        Use { package: "stampede-loadgen", only_from: &[] },
+        Use { package: "stampede-micro", only_from: &["alone"] },
+    ],
     layers: &[
-        Layer { about: "the alternating runs; starts after a kill", modules: &["drive", "recovery"] },
+        Layer {
+            about: "the alternating runs; starts after a kill; counted instructions",
+            modules: &["drive", "recovery", "instructions"],
+        },
         Layer { about: "the table", modules: &["report"] },
         Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "options", "machine"] },
-        Layer { about: "processes, rows, sums, the stub", modules: &["process", "rows", "figures", "stub"] },
+        Layer {
+            about: "processes, rows, sums, the stub",
+            modules: &["process", "rows", "figures", "stub", "alone"],
+        },
     ],
 };
 
@@ -151,7 +160,7 @@ const MICRO: Crate = Crate {
         Use { package: "stampede-engine", only_from: &[] },
         Use { package: "stampede-core", only_from: &[] },
     ],
-    layers: &[],
+    layers: &[Layer { about: "the core alone; the core with its journal", modules: &["work", "shop"] }],
 };
 
 const XTASK: Crate = Crate {

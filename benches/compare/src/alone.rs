@@ -1,0 +1,118 @@
+//! The core alone, and the core with its journal: work without a socket, in a process of its own.
+//!
+//! This binary again, in its other role, so that each run begins with fresh memory and can be started under another
+//! program that counts its instructions. The workloads are those of the micro-benches. Prints one line of JSON.
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+use stampede_micro::BATCH;
+use stampede_micro::shop::{Durability, Shop};
+use stampede_micro::work::{Untimed, Watch, Work};
+use std::time::{Duration, Instant};
+
+/// What is run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Task {
+    /// Writes the ids and does nothing with them.
+    Ids,
+    Buy,
+    BuyEncoded,
+    Refused,
+    Pay,
+    Groups,
+    /// BUYs through the engine, each batch of events synced before it is answered.
+    Journal,
+}
+
+impl Task {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    fn work(self) -> Option<Work> {
+        match self {
+            Self::Ids => Some(Work::Ids),
+            Self::Buy => Some(Work::Buy),
+            Self::BuyEncoded => Some(Work::BuyEncoded),
+            Self::Refused => Some(Work::Refused),
+            Self::Pay => Some(Work::Pay),
+            Self::Groups => Some(Work::Groups),
+            Self::Journal => None,
+        }
+    }
+}
+
+/// How the time of a task is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Clock {
+    /// Around each batch, ids left out.
+    Timed,
+    /// Not at all: instructions are counted instead.
+    Untimed,
+}
+
+/// What a task came to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Done {
+    pub(crate) count: u64,
+    /// Of the timed parts.
+    pub(crate) seconds: f64,
+    /// What one sync made durable on average; 0 where nothing is synced.
+    pub(crate) events_per_sync: f64,
+}
+
+/// Adds up the timed parts.
+#[derive(Default)]
+struct Stopwatch(Duration);
+
+impl Watch for Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the harness measures real time")]
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.0 += started.elapsed();
+        result
+    }
+}
+
+/// Whole batches.
+pub(crate) fn whole_batches(count: u64) -> u64 {
+    count.next_multiple_of(BATCH as u64)
+}
+
+/// The other role of this binary: runs the task and prints what it came to.
+pub(crate) fn serve(task: Task, count: u64, clock: Clock) -> Result<()> {
+    let count = whole_batches(count);
+    let (seconds, events_per_sync) = match (task.work(), clock) {
+        (Some(work), Clock::Timed) => {
+            let mut watch = Stopwatch::default();
+            work.run(count, &mut watch);
+            (watch.0.as_secs_f64(), 0.0)
+        }
+        (Some(work), Clock::Untimed) => {
+            work.run(count, &mut Untimed);
+            (0.0, 0.0)
+        }
+        (None, _) => with_journal(count),
+    };
+    println!("{}", serde_json::to_string(&Done { count, seconds, events_per_sync })?);
+    Ok(())
+}
+
+fn with_journal(count: u64) -> (f64, f64) {
+    let mut shop = Shop::open(Durability::Sync, count);
+    let mut watch = Stopwatch::default();
+    watch.time(|| shop.sell(count));
+    let journal = shop.journal();
+    (watch.0.as_secs_f64(), journal.synced.seq.0 as f64 / journal.syncs.max(1) as f64)
+}
+
+/// The command that runs a task in a process of its own.
+pub(crate) fn words(task: Task, count: u64, clock: Clock) -> Result<Vec<String>> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = program.to_str().context("the path of this program is not UTF-8")?.to_owned();
+    let clock = clock.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    Ok(vec![program, "alone".into(), task.name(), count.to_string(), clock])
+}

@@ -1,0 +1,204 @@
+//! What is done to a machine, a batch at a time: the timed parts of every bench of the core.
+//!
+//! Each checks each answer, so that a bench that measures refusals by mistake fails. Owns no clock; what is timed
+//! is between [`Watch::begin`] and [`Watch::end`]. Called by the criterion bench `core` and by the harness.
+
+use crate::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
+use stampede_core::{
+    Answer, Entry, GroupChoice, Machine, Record, Refusal, Request, Status, Swept, Text, UnixMs, Unrecorded,
+    encode,
+};
+
+/// Seats of a group.
+pub const GROUP_SIZE: u32 = 4;
+/// Events of one sweep, as the shard takes them between two batches.
+const SWEEP_SLICE: usize = 1_024;
+
+/// Runs the timed parts of a work; what is between them costs nothing.
+pub trait Watch {
+    /// Runs one timed part.
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T;
+}
+
+/// Times nothing: the instructions of everything are counted.
+#[derive(Debug, Default)]
+pub struct Untimed;
+
+impl Watch for Untimed {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+}
+
+/// What a whole run does, from an empty machine on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Writes the ids and does nothing with them: what every other work does besides.
+    Ids,
+    /// Distinct buyers take a unit each.
+    Buy,
+    /// The same, and every event is encoded as for the journal.
+    BuyEncoded,
+    /// Distinct buyers are refused: nothing is left.
+    Refused,
+    /// Holds are paid; taking them is not timed.
+    Pay,
+    /// Groups are opened, joined and paid, each seat once.
+    Groups,
+    /// Holds run out; taking them is not timed.
+    Expiry,
+}
+
+impl Work {
+    /// Every work, with its name.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("ids", Self::Ids),
+        ("buy", Self::Buy),
+        ("buy-encoded", Self::BuyEncoded),
+        ("refused", Self::Refused),
+        ("pay", Self::Pay),
+        ("groups", Self::Groups),
+        ("expiry", Self::Expiry),
+    ];
+
+    /// The work of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, work)| *work)
+    }
+
+    /// Does it to `count` buyers, whole batches.
+    ///
+    /// # Panics
+    /// When an answer is another than the work is about.
+    pub fn run(self, count: u64, watch: &mut impl Watch) {
+        assert!(count.is_multiple_of(BATCH as u64), "whole batches of {BATCH}, not {count}");
+        match self {
+            Self::Ids => each_batch(0..count, |intents| {
+                watch.time(|| std::hint::black_box(intents));
+            }),
+            Self::Buy => {
+                let mut machine = selling(plain(count));
+                each_batch(0..count, |intents| {
+                    watch.time(|| buy_all(&mut machine, intents, &mut Unrecorded));
+                });
+            }
+            Self::BuyEncoded => {
+                let (mut machine, mut journal) = (selling(plain(count)), Encoded::default());
+                each_batch(0..count, |intents| {
+                    watch.time(|| buy_all(&mut machine, intents, &mut journal));
+                    assert!(!journal.body.is_empty(), "a batch of acceptances left no events");
+                    journal.body.clear();
+                });
+            }
+            Self::Refused => {
+                let mut machine = sold_out();
+                let first = BATCH as u64;
+                each_batch(first..first + count, |intents| watch.time(|| refuse_all(&mut machine, intents)));
+            }
+            Self::Pay => {
+                let mut machine = holding(count);
+                each_batch(0..count, |intents| watch.time(|| pay_all(&mut machine, intents)));
+            }
+            Self::Groups => {
+                let mut machine = selling(in_groups(count, GROUP_SIZE));
+                each_batch(0..count, |intents| watch.time(|| fill_groups(&mut machine, intents)));
+            }
+            Self::Expiry => {
+                let mut machine = holding(count);
+                watch.time(|| expire_all(&mut machine));
+            }
+        }
+    }
+}
+
+/// A journal in memory, of one batch.
+#[derive(Debug, Default)]
+struct Encoded {
+    body: Vec<u8>,
+}
+
+impl Record for Encoded {
+    fn record(&mut self, entry: &Entry<'_>) {
+        encode(entry, NOW, &mut self.body);
+    }
+}
+
+/// Writes the ids of each batch of `serials` and hands them to `work`.
+pub fn each_batch(serials: std::ops::Range<u64>, mut work: impl FnMut(&Intents)) {
+    let mut intents = Intents::default();
+    for first in serials.step_by(BATCH) {
+        intents.write(first);
+        work(&intents);
+    }
+}
+
+/// A machine with nothing left: its only units went to the first batch.
+pub fn sold_out() -> Machine {
+    let mut machine = selling(plain(BATCH as u64));
+    each_batch(0..BATCH as u64, |intents| buy_all(&mut machine, intents, &mut Unrecorded));
+    machine
+}
+
+/// One batch of BUYs, all accepted.
+pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Record) {
+    for buy in intents.buys() {
+        expect(&machine.handle(&buy, NOW, record), Status::Held);
+    }
+}
+
+/// One batch of BUYs, all refused.
+///
+/// # Panics
+/// When one is not.
+pub fn refuse_all(machine: &mut Machine, intents: &Intents) {
+    for buy in intents.buys() {
+        let answer = machine.handle(&buy, NOW, &mut Unrecorded);
+        assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
+    }
+}
+
+/// Pays one batch of holds.
+pub fn pay_all(machine: &mut Machine, intents: &Intents) {
+    for index in 0..BATCH {
+        let request = pay(intents.reservations.at(index));
+        expect(&machine.handle(&request, NOW, &mut Unrecorded), Status::Won);
+    }
+}
+
+/// Lets every hold run out.
+///
+/// # Panics
+/// When one is left.
+pub fn expire_all(machine: &mut Machine) {
+    let due = UnixMs::new(NOW.get() + HOLD.get());
+    while machine.sweep(due, SWEEP_SLICE, &mut Unrecorded) == Swept::More {}
+    assert_eq!(machine.next_due(), None, "a hold outlived its deadline");
+}
+
+/// Opens, joins and pays the groups of one batch of seats.
+pub fn fill_groups(machine: &mut Machine, intents: &Intents) {
+    for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
+        let seats = leader..leader + GROUP_SIZE as usize;
+        for seat in seats.clone() {
+            let choice = if seat == leader {
+                GroupChoice::New
+            } else {
+                GroupChoice::Join(intents.reservations.at(leader))
+            };
+            let mut buy = Request::buy(OFFER, intents.buyers.at(seat), intents.reservations.at(seat));
+            if let Request::Buy(buy) = &mut buy {
+                buy.group = choice;
+            }
+            expect(&machine.handle(&buy, NOW, &mut Unrecorded), Status::Held);
+        }
+        for seat in seats {
+            let formed = seat + 1 == leader + GROUP_SIZE as usize;
+            let status = if formed { Status::Won } else { Status::Paid };
+            expect(&machine.handle(&pay(intents.reservations.at(seat)), NOW, &mut Unrecorded), status);
+        }
+    }
+}
+
+fn pay(id: Text<'_>) -> Request<Text<'_>> {
+    Request::Pay { offer: OFFER, id, amount: None, reference: None }
+}
