@@ -19,7 +19,7 @@ pub(crate) use takeback::ReturnOrder;
 use crate::event::{Event, OfferIndex};
 use crate::money::Money;
 use crate::refusal::{Misuse, Refusal};
-use crate::state::{Reservations, State};
+use crate::state::{Keys, Reservations, State};
 use crate::text::Text;
 use arrayvec::ArrayVec;
 
@@ -103,15 +103,15 @@ impl<'r> Verdict<'r> {
 }
 
 impl State {
-    /// The reservation of this id, if the offer has it.
-    pub(crate) fn find_reservation_of(&self, offer: OfferIndex, id: Text<'_>) -> Option<u32> {
-        self.offer(offer).reservations.find(self.hashes.of(id), id)
-    }
-
     /// The reservation that a request names.
-    pub(crate) fn find_reservation(&self, offer: Text<'_>, id: Text<'_>) -> Result<(OfferIndex, u32), No> {
-        let offer = self.find_offer(offer).ok_or(Refusal::Unknown)?;
-        let at = self.find_reservation_of(offer, id).ok_or(Refusal::Unknown)?;
+    pub(crate) fn find_reservation(
+        &self,
+        keys: Keys,
+        offer: Text<'_>,
+        id: Text<'_>,
+    ) -> Result<(OfferIndex, u32), No> {
+        let offer = self.offer_of(keys, offer).ok_or(Refusal::Unknown)?;
+        let at = self.offer(offer).reservations.find(keys.id, id).ok_or(Refusal::Unknown)?;
         Ok((offer, at))
     }
 }

@@ -65,6 +65,7 @@ pub use offer::{
 pub use offer::{Admission, Cohort, GroupRule, Late, Limits, Offer, OfferError, Reserve, Settle, Take};
 pub use refusal::{Misuse, Refusal};
 pub use request::{Buy, GroupChoice, Request, Restock, StateFilter};
+pub use state::Keys;
 pub use status::{GroupState, Status};
 pub use text::{FREE_BYTES_MAX, ID_BYTES_MAX, TAGS_BYTES_MAX, Text, TextError};
 pub use time::{Millis, UnixMs};

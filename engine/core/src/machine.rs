@@ -3,6 +3,7 @@
 //! [`Machine::handle`] takes one request along the straight line: sweep what could change the answer → decide →
 //! apply and record each event → answer from the state. Time's own work is in `machine/sweep.rs`.
 
+mod ahead;
 mod archive;
 mod demand;
 mod kept;
@@ -17,7 +18,7 @@ use crate::demand::{DemandBoard, Outcome, Seen};
 use crate::event::{Entry, Event, EventId, OfferIndex, Record, Seq, Stamp};
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
-use crate::state::{CampaignIndex, State};
+use crate::state::{CampaignIndex, Keys, State};
 use crate::status::Status;
 use crate::text::Text;
 use crate::time::UnixMs;
@@ -74,28 +75,50 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
+        let keys = self.keys(request, None);
+        self.handle_at(keys, request, now, record)
+    }
+
+    /// Like [`Machine::handle`], with the request's [`Machine::keys`] taken before. Other requests may have been handled
+    /// since.
+    pub fn handle_at<'a>(
+        &'a mut self,
+        keys: Keys,
+        request: &'a Request<Text<'a>>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Answer<Text<'a>> {
         let decided = match request {
-            Request::Buy(buy) => self.buy(buy, now, record),
+            Request::Buy(buy) => self.buy(buy, keys, now, record),
             Request::Pay { offer, id, amount, reference } => {
                 let payment = Payment { amount: *amount, reference: reference.unwrap_or(NO_TEXT) };
-                self.pay(*offer, *id, payment, now, record)
+                self.pay(self.state.find_reservation(keys, *offer, *id), payment, now, record)
             }
-            Request::Cancel { offer, id } => {
-                self.change(*offer, *id, now, record, |state, offer, at| Ok(state.decide_cancel(offer, at)))
-            }
+            Request::Cancel { offer, id } => self.change(
+                self.state.find_reservation(keys, *offer, *id),
+                now,
+                record,
+                |state, offer, at| Ok(state.decide_cancel(offer, at)),
+            ),
             Request::Return { offer, id, qty, restock, op } => {
                 let order = ReturnOrder { qty: *qty, restock: *restock, op: op.unwrap_or(NO_TEXT) };
-                self.change(*offer, *id, now, record, |state, offer, at| {
-                    state.decide_return(offer, at, order)
-                })
+                self.change(
+                    self.state.find_reservation(keys, *offer, *id),
+                    now,
+                    record,
+                    |state, offer, at| state.decide_return(offer, at, order),
+                )
             }
-            Request::Revoke { offer, id, reason } => {
-                self.change(*offer, *id, now, record, |state, offer, at| {
-                    Ok(state.decide_revoke(offer, at, *reason))
-                })
-            }
+            Request::Revoke { offer, id, reason } => self.change(
+                self.state.find_reservation(keys, *offer, *id),
+                now,
+                record,
+                |state, offer, at| Ok(state.decide_revoke(offer, at, *reason)),
+            ),
             Request::Show { offer, id } => {
-                self.change(*offer, *id, now, record, |_, offer, at| Ok(Verdict::stands(offer, at)))
+                self.change(self.state.find_reservation(keys, *offer, *id), now, record, |_, offer, at| {
+                    Ok(Verdict::stands(offer, at))
+                })
             }
             Request::OfferPut { .. }
             | Request::OfferPause { .. }
@@ -124,11 +147,12 @@ impl Machine {
     fn buy<'r>(
         &mut self,
         buy: &Buy<Text<'r>>,
+        keys: Keys,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<Verdict<'r>, No> {
-        let Some(offer) = self.state.find_offer(buy.offer) else { return Err(Refusal::OfferUnknown.into()) };
-        let decided = self.decide_buy(offer, buy, now, record);
+        let offer = self.state.offer_of(keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
+        let decided = self.decide_buy(offer, buy, keys, now, record);
         let outcome = match &decided {
             Ok(verdict) if verdict.is_replayed => Some(Outcome::Replayed),
             Ok(verdict) => {
@@ -139,8 +163,7 @@ impl Machine {
             Err(No::Misuse(_)) => None,
         };
         if let Some(outcome) = outcome {
-            let buyer_hash = self.state.hashes.of(buy.buyer).get();
-            self.demand.note(offer, Seen { outcome, buyer_hash, qty: buy.qty, now });
+            self.demand.note(offer, Seen { outcome, buyer_hash: keys.buyer.get(), qty: buy.qty, now });
         }
         decided
     }
@@ -152,22 +175,23 @@ impl Machine {
         &mut self,
         offer: OfferIndex,
         buy: &Buy<Text<'r>>,
+        keys: Keys,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<Verdict<'r>, No> {
         let campaign = self.campaign_of(offer);
         if self.state.offer(offer).definition.group().is_some() {
-            match self.state.find_reservation_of(offer, buy.id) {
+            match self.state.offer(offer).reservations.find(keys.id, buy.id) {
                 Some(known) => self.bring_up_to_date(offer, known, now, record)?,
                 None => self.settle_what_is_due(campaign, Depth::Deadlines, now, record)?,
             }
         }
-        match self.state.decide_buy(offer, buy, now) {
+        match self.state.decide_buy(offer, buy, keys, now) {
             Err(No::Refused(Refusal::SoldOut | Refusal::Limit { .. }))
                 if self.is_anything_due(campaign, now) =>
             {
                 self.settle_what_is_due(campaign, Depth::Everything, now, record)?;
-                self.state.decide_buy(offer, buy, now)
+                self.state.decide_buy(offer, buy, keys, now)
             }
             decided => decided,
         }
@@ -175,13 +199,12 @@ impl Machine {
 
     fn pay<'r>(
         &mut self,
-        offer: Text<'_>,
-        id: Text<'_>,
+        found: Result<(OfferIndex, u32), No>,
         payment: Payment<'r>,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<Verdict<'r>, No> {
-        let (offer, at) = self.state.find_reservation(offer, id)?;
+        let (offer, at) = found?;
         self.bring_up_to_date(offer, at, now, record)?;
         // A late payment that may take units again does so as a newcomer: after everybody whose time was up before.
         if self.state.wants_retake(offer, at, payment) {
@@ -195,13 +218,12 @@ impl Machine {
     /// A request about one reservation.
     fn change<'r>(
         &mut self,
-        offer: Text<'_>,
-        id: Text<'_>,
+        found: Result<(OfferIndex, u32), No>,
         now: UnixMs,
         record: &mut impl Record,
         decide: impl FnOnce(&State, OfferIndex, u32) -> Result<Verdict<'r>, No>,
     ) -> Result<Verdict<'r>, No> {
-        let (offer, at) = self.state.find_reservation(offer, id)?;
+        let (offer, at) = found?;
         self.bring_up_to_date(offer, at, now, record)?;
         let verdict = decide(&self.state, offer, at)?;
         self.carry_out(&verdict, now, record);

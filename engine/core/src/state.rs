@@ -7,6 +7,7 @@
 mod agenda;
 mod campaign;
 mod groups;
+mod keys;
 mod offers;
 mod pools;
 mod reservations;
@@ -14,6 +15,7 @@ mod reservations;
 pub(crate) use agenda::{Agenda, Due, DueKind, HoldHead};
 pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
+pub use keys::Keys;
 pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{NoteKind, Reservation, Reservations, one_up};
@@ -131,6 +133,10 @@ impl State {
 
     /// The public name of an event.
     pub(crate) fn event_id(&self, seq: Seq) -> EventId {
+        // Nearly all that is asked for belongs to the last one.
+        if let Some(last) = self.epochs.last().filter(|last| last.seq <= seq) {
+            return EventId { epoch: last.epoch, seq };
+        }
         let after = self.epochs.partition_point(|first| first.seq <= seq);
         EventId { epoch: after.checked_sub(1).map_or(0, |at| self.epochs[at].epoch), seq }
     }

@@ -6,7 +6,7 @@ use crate::money::{Money, ORDER_UNITS_MAX, Units};
 use crate::offer::{GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
-use crate::state::{NoteKind, OfferState, State};
+use crate::state::{Keys, NoteKind, OfferState, State};
 use crate::status::{GroupState, Status};
 use crate::store::TextHash;
 use crate::text::Text;
@@ -38,6 +38,7 @@ impl State {
         &self,
         at: OfferIndex,
         buy: &Buy<Text<'r>>,
+        keys: Keys,
         now: UnixMs,
     ) -> Result<Verdict<'r>, No> {
         if buy.qty == 0 || buy.qty > ORDER_UNITS_MAX {
@@ -47,7 +48,7 @@ impl State {
         if offer.removed.is_some() {
             return Err(Refusal::Closed.into());
         }
-        if let Some(known) = offer.reservations.find(self.hashes.of(buy.id), buy.id) {
+        if let Some(known) = offer.reservations.find(keys.id, buy.id) {
             return self.decide_repeat(at, known, buy);
         }
         check_group_argument(offer, buy)?;
@@ -59,7 +60,7 @@ impl State {
         if !offer.definition.admit.admits(buy) {
             return Err(Refusal::NotAdmitted.into());
         }
-        let known = known_buyer(offer, buy.buyer, self.hashes.of(buy.buyer));
+        let known = known_buyer(offer, buy.buyer, keys.buyer);
         self.check_limits(offer, buy, known.units)?;
         let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
         self.check_stock(offer, seat, buy.qty)?;

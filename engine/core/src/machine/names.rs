@@ -1,6 +1,8 @@
 //! The names that an event's positions stand for: a few look-ups by position, right after it took effect.
 
-use crate::event::{DemandMoved, Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames};
+use crate::event::{
+    Accepted, DemandMoved, Event, GroupIndex, Names, OfferIndex, ReservationIndex, ReservationNames,
+};
 use crate::state::State;
 use crate::view::group_id;
 
@@ -32,9 +34,7 @@ impl State {
             Event::GroupFormed { offer, group } | Event::GroupFailed { offer, group } => {
                 (offer, About::Group(group))
             }
-            Event::Accepted(accepted) => {
-                (accepted.offer, About::Reservation(self.offer(accepted.offer).reservations.len() - 1))
-            }
+            Event::Accepted(accepted) => return self.names_accepted(accepted),
             Event::Paid { offer, reservation, .. }
             | Event::Owed { offer, reservation, .. }
             | Event::Released { offer, reservation, .. }
@@ -48,6 +48,17 @@ impl State {
             }
         };
         self.names_about(offer, about)
+    }
+
+    /// An acceptance says all but the names of its offer and its group.
+    fn names_accepted<'a>(&'a self, accepted: Accepted<'a>) -> Names<'a> {
+        let Accepted { id, buyer, qty, price, .. } = accepted;
+        let offer = self.offer(accepted.offer);
+        Names {
+            offer: Some(offer.id()),
+            reservation: Some(ReservationNames { id, buyer, qty, price }),
+            group: accepted.seat.map(|seat| group_id(offer, seat.group)),
+        }
     }
 
     fn names_about(&self, offer: OfferIndex, about: About) -> Names<'_> {

@@ -122,6 +122,9 @@ impl Machine {
     /// What follows for the group of a reservation to which something happened.
     pub(super) fn follow_up(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) {
         let state = self.state.offer(offer);
+        if state.groups.is_empty() {
+            return;
+        }
         let Some(group) = state.group_of(state.reservations.get(at)) else { return };
         if let Some(event) = self.state.decide_group_change(offer, group) {
             self.emit(&event, now, record);

@@ -46,7 +46,10 @@ impl Arena {
         let place = &mut self.chunks[chunk];
         place.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
         place.extend_from_slice(bytes);
-        place.resize(place.len().next_multiple_of(UNIT_BYTES), 0);
+        let filled = (LENGTH_BYTES + bytes.len()) % UNIT_BYTES;
+        if filled > 0 {
+            place.extend_from_slice(&[0; UNIT_BYTES][filled..]);
+        }
         self.next += units;
         at
     }
