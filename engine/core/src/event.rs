@@ -304,3 +304,14 @@ pub enum EndCause {
     /// The operator.
     Revoked,
 }
+
+impl EndCause {
+    /// All of them, each at its number.
+    pub(crate) const ALL: [EndCause; 5] = [
+        EndCause::Expired,
+        EndCause::Cancelled,
+        EndCause::GroupFailed,
+        EndCause::Returned,
+        EndCause::Revoked,
+    ];
+}

@@ -18,7 +18,7 @@ pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
 pub use keys::Keys;
 pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
-pub(crate) use reservations::{NoteKind, Reservation, Reservations, one_up};
+pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};
 
 use crate::event::{EventId, OfferIndex, Seq};
 use crate::store::{Column, Hashes, Index};

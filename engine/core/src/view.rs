@@ -34,13 +34,14 @@ impl State {
         let offer = self.offer(offer);
         let row = offer.reservations.get(at);
         let status = effective_status(offer, at, now);
+        let price = offer.reservations.price(row);
         ReservationAnswer {
             status,
             id: offer.reservations.id(at),
             buyer: offer.reservations.buyer_id(row.buyer),
             qty: shown_qty(row, status),
-            price: row.price,
-            amount: row.price.times(row.qty),
+            price,
+            amount: price.times(row.qty),
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
             event: self.event_id(row.event),
             group: offer.group_of(row).map(|group| group_part(offer, group)),

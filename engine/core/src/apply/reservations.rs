@@ -3,7 +3,7 @@
 use crate::event::{Accepted, EndCause, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
 use crate::money::{Money, Units};
 use crate::request::Restock;
-use crate::state::{Due, DueKind, NoteKind, OfferState, Reservation, Seating, State};
+use crate::state::{Due, DueKind, Ending, NoteKind, OfferState, Reservation, Seating, State};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
 
@@ -27,20 +27,20 @@ impl State {
         let seat = accepted.seat.map(|seat| state.groups.seats.push(seating(state, seat)));
         let is_cut = accepted.expires.is_some_and(|expires| expires < stamp.at.after(state.definition.hold));
         let deadline = accepted.expires.map_or(0, |expires| state.stored_deadline(expires));
+        let price = state.reservations.price_ref(accepted.price);
         let at = state.reservations.push(hashes, accepted.id, |id| Reservation {
             id,
             buyer,
             qty: accepted.qty,
             returned: 0,
-            price: accepted.price,
+            price,
             deadline,
             event: stamp.id.seq,
             previous_of_buyer: None,
             seat: seat.and_then(crate::state::one_up),
             note: None,
             status: accepted.status,
-            cause: EndCause::Expired,
-            is_cut,
+            ending: Ending::new(EndCause::Expired, is_cut),
         });
         if let Some(referrer) = accepted.referrer {
             state.reservations.note(at, referrer, |buyer| NoteKind::Referrer { buyer });
@@ -139,7 +139,7 @@ impl State {
                 self.take_back(offer, reservation, Restock::Yes);
                 let row = self.offer_mut(offer).reservations.get_mut(reservation.0);
                 row.status = Status::Refunded;
-                row.cause = cause;
+                row.ending.set_cause(cause);
             }
             _ => self.end(offer, reservation, Status::Paid, Status::Refunded, cause),
         }
@@ -158,7 +158,7 @@ impl State {
         let row = state.reservations.get_mut(reservation.0);
         assert!(row.status == from, "I4: a reservation that is {} becomes {}", row.status.name(), to.name());
         row.status = to;
-        row.cause = cause;
+        row.ending.set_cause(cause);
         let (units, buyer, seat) = (u64::from(row.qty), row.buyer, row.seat.map(|seat| seat.get() - 1));
         let buyer_units = &mut state.reservations.buyers[buyer].units;
         *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
@@ -205,7 +205,7 @@ impl State {
             self.take_back(offer, reservation, back.restock);
             let row = self.offer_mut(offer).reservations.get_mut(reservation.0);
             row.status = Status::Refunded;
-            row.cause = EndCause::Returned;
+            row.ending.set_cause(EndCause::Returned);
         } else {
             self.take_back_part(offer, reservation, back.qty, back.restock);
             self.offer_mut(offer).reservations.get_mut(reservation.0).returned += back.qty;

@@ -95,10 +95,11 @@ fn digest_reservations(digest: &mut Digest, offer: &OfferState) {
         digest.text(reservations.id(at as u32));
         digest.text(reservations.buyer_id(row.buyer));
         digest.number(u64::from(row.qty) << 32 | u64::from(row.returned));
-        digest.money(row.price);
+        digest.money(reservations.price(row));
         digest.number(row.deadline.cast_unsigned());
         digest.number(row.event.0);
-        digest.number(u64::from(row.status.number()) << 16 | (row.cause as u64) << 8 | u64::from(row.is_cut));
+        let (cause, is_cut) = (row.ending.cause(), row.ending.is_cut());
+        digest.number(u64::from(row.status.number()) << 16 | (cause as u64) << 8 | u64::from(is_cut));
         digest.number(row.seat.map_or(0, |seat| u64::from(seat.get())));
         for note in reservations.notes(at as u32) {
             digest_note(digest, offer, note.kind);

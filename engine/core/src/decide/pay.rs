@@ -37,7 +37,7 @@ impl State {
             None => {}
         }
         offer.reservations.check_room_for_note(reservation)?;
-        let due = row.price.times(row.qty);
+        let due = offer.reservations.price(row).times(row.qty);
         let has_wrong_amount = payment.amount.is_some_and(|amount| amount != due.cash);
         let is_due = row.status == Status::Held;
         if is_due && has_wrong_amount {
@@ -73,7 +73,7 @@ impl State {
         let offer = self.offer(at);
         let row = offer.reservations.get(reservation);
         offer.may_retake(row)
-            && payment.amount.is_none_or(|amount| amount == row.price.times(row.qty).cash)
+            && payment.amount.is_none_or(|amount| amount == offer.reservations.price(row).times(row.qty).cash)
             && offer.find_payment(reservation, payment.reference).is_none()
     }
 
@@ -110,7 +110,7 @@ enum Earlier {
 impl OfferState {
     /// Whether the offer gives late payments another chance, and the reservation ended by its deadline.
     fn may_retake(&self, row: &Reservation) -> bool {
-        let has_expired = row.status == Status::Released && row.cause == EndCause::Expired;
+        let has_expired = row.status == Status::Released && row.ending.cause() == EndCause::Expired;
         has_expired && self.definition.late == Late::Retake
     }
 
@@ -135,8 +135,8 @@ impl OfferState {
         }
         // A payment without a reference leaves no note: it shows in that something was paid and no note says how.
         let row = self.reservations.get(reservation);
-        let was_paid =
-            matches!(row.status, Status::Paid | Status::Won | Status::Refunded) && !row.price.is_zero();
+        let was_paid = matches!(row.status, Status::Paid | Status::Won | Status::Refunded)
+            && !self.reservations.price(row).is_zero();
         (reference.as_bytes().is_empty() && was_paid && !has_named_payment).then_some(Earlier::TookEffect)
     }
 }

@@ -73,7 +73,7 @@ impl State {
                     id: offer.reservations.id(at),
                     buyer: offer.reservations.buyer_id(row.buyer),
                     qty: row.qty,
-                    price: row.price,
+                    price: offer.reservations.price(row),
                 };
                 let group = offer.group_of(row).map(|group| group_id(offer, group));
                 Names { reservation: Some(reservation), group, ..names }

@@ -164,13 +164,13 @@ fn write_reservation(out: &mut Writer<'_>, offer: &OfferState, row: &Reservation
     out.small(row.buyer);
     out.small(row.qty);
     out.small(row.returned);
-    out.money(row.price);
+    out.money(offer.reservations.price(row));
     out.signed(row.deadline);
     out.number(row.event.0);
     out.place(row.seat);
     out.status(row.status);
-    out.end_cause(row.cause);
-    out.fact(row.is_cut);
+    out.end_cause(row.ending.cause());
+    out.fact(row.ending.is_cut());
 }
 
 fn write_note(out: &mut Writer<'_>, offer: &OfferState, note: NoteKind) {

@@ -9,6 +9,7 @@ use crate::request::Restock;
 use crate::status::Status;
 use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
 use crate::text::Text;
+use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
 #[derive(Debug, Default)]
@@ -19,7 +20,17 @@ pub(crate) struct Reservations {
     buyer_ids: Index,
     notes: Column<Note>,
     texts: Arena,
+    /// The prices at which units were bought, each once.
+    prices: Vec<Money>,
 }
+
+/// A price, by its place among the offer's prices: a handful, for any number of reservations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PriceRef(u16);
+
+/// Why a reservation ended, once it has; whether its deadline is its group's, while it is held. One byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending(u8);
 
 #[derive(Debug)]
 pub(crate) struct Reservation {
@@ -31,7 +42,7 @@ pub(crate) struct Reservation {
     /// Of these, units returned.
     pub(crate) returned: Units,
     /// Price per unit.
-    pub(crate) price: Money,
+    pub(crate) price: PriceRef,
     /// The deadline less the offer's extensions so far; meaningful while held.
     pub(crate) deadline: i64,
     /// The event of its acceptance.
@@ -43,11 +54,11 @@ pub(crate) struct Reservation {
     /// Its newest note, as position + 1.
     pub(crate) note: Option<NonZeroU32>,
     pub(crate) status: Status,
-    /// Why it ended; meaningful once it has.
-    pub(crate) cause: EndCause,
-    /// Whether its deadline is its group's, and not in a hold queue.
-    pub(crate) is_cut: bool,
+    pub(crate) ending: Ending,
 }
+
+// Every live reservation pays for each byte.
+const _: () = assert!(size_of::<Reservation>() == 48, "a reservation is three quarters of a cache line");
 
 #[derive(Debug)]
 pub(crate) struct Buyer {
@@ -93,6 +104,7 @@ impl Reservations {
         self.rows.len() < u32::MAX - 1_024
             && self.notes.len() < u32::MAX - 1_024
             && self.texts.has_room(1_024)
+            && self.prices.len() < usize::from(u16::MAX)
     }
 
     /// Appends a buyer whose id is new. It is found once the indexes are built.
@@ -119,6 +131,20 @@ impl Reservations {
         let ids = Index::of_all((0..self.rows.len()).map(|at| hash_of(self.rows[at].id)));
         let buyer_ids = Index::of_all((0..self.buyers.len()).map(|at| hash_of(self.buyers[at].id)));
         (self.ids, self.buyer_ids) = (ids, buyer_ids);
+    }
+
+    /// The place of a price; a new one begins.
+    pub(crate) fn price_ref(&mut self, price: Money) -> PriceRef {
+        let at = self.prices.iter().position(|&known| known == price).unwrap_or_else(|| {
+            self.prices.push(price);
+            self.prices.len() - 1
+        });
+        PriceRef(u16::try_from(at).expect("decide checks that one more price fits before it accepts"))
+    }
+
+    /// The price per unit of a reservation.
+    pub(crate) fn price(&self, row: &Reservation) -> Money {
+        self.prices[usize::from(row.price.0)]
     }
 
     pub(crate) fn note_count(&self) -> u32 {
@@ -221,7 +247,7 @@ impl Reservations {
     /// What was paid for a paid or won reservation and has not been given back.
     pub(crate) fn kept(&self, at: u32) -> Money {
         let row = &self.rows[at];
-        let mut kept = row.price.times(row.qty);
+        let mut kept = self.price(row).times(row.qty);
         for note in self.notes(at) {
             if let NoteKind::Returned { owe, .. } = note.kind {
                 kept -= owe;
@@ -231,10 +257,32 @@ impl Reservations {
     }
 }
 
+impl Ending {
+    const CUT: u8 = 0x80;
+
+    pub(crate) fn new(cause: EndCause, is_cut: bool) -> Self {
+        Ending(cause as u8 | if is_cut { Ending::CUT } else { 0 })
+    }
+
+    /// Why it ended; meaningful once it has.
+    pub(crate) fn cause(self) -> EndCause {
+        EndCause::ALL[usize::from(self.0 & !Ending::CUT)]
+    }
+
+    /// Whether its deadline is its group's, and not in a hold queue.
+    pub(crate) fn is_cut(self) -> bool {
+        self.0 & Ending::CUT != 0
+    }
+
+    pub(crate) fn set_cause(&mut self, cause: EndCause) {
+        *self = Ending::new(cause, self.is_cut());
+    }
+}
+
 impl Reservation {
     /// Whether the offer's hold queues are what ends it.
     pub(crate) fn waits_in_hold_queue(&self) -> bool {
-        self.status == Status::Held && !self.is_cut
+        self.status == Status::Held && !self.ending.is_cut()
     }
 
     /// Units that the buyer has or may get through this reservation.

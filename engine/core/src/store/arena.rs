@@ -1,16 +1,18 @@
 //! The bytes of ids, append-only. A [`TextRef`] is four bytes wide, whatever the length of the text.
 //!
-//! Texts are aligned to four bytes, so that one arena reaches 16 GiB. A text never spans two chunks.
+//! Texts are aligned to two bytes, so that one arena reaches 8 GiB. A text never spans two chunks. It is led by its
+//! length: one byte, or for the few that are longer than an id, a mark and two bytes.
 
 use super::place;
 use crate::text::Text;
 use alloc::vec::Vec;
 
-/// 2^8 units of four bytes in the first chunk: 1 KiB.
-const FIRST_LOG: u32 = 8;
-const UNIT_BYTES: usize = 4;
-/// Each text is led by its length.
-const LENGTH_BYTES: usize = 2;
+/// 2^9 units of two bytes in the first chunk: 1 KiB.
+const FIRST_LOG: u32 = 9;
+const UNIT_BYTES: usize = 2;
+/// The first byte of a text whose length takes two more; smaller ones are lengths.
+const LONG: u8 = 0xff;
+const LONG_HEAD_BYTES: usize = 3;
 
 /// Where a text lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,9 @@ impl Arena {
     /// Copies a text in.
     pub(crate) fn push(&mut self, text: Text<'_>) -> TextRef {
         let bytes = text.as_bytes();
-        let units = (LENGTH_BYTES + bytes.len()).div_ceil(UNIT_BYTES) as u32;
+        let short = u8::try_from(bytes.len()).ok().filter(|&length| length != LONG);
+        let filled = bytes.len() + if short.is_some() { 1 } else { LONG_HEAD_BYTES };
+        let units = filled.div_ceil(UNIT_BYTES) as u32;
         let (mut chunk, offset) = place(self.next, FIRST_LOG);
         let chunk_units = 1_u32 << (FIRST_LOG + chunk as u32);
         if offset as u32 + units > chunk_units {
@@ -44,11 +48,15 @@ impl Arena {
         }
         let at = TextRef(self.next);
         let place = &mut self.chunks[chunk];
-        place.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+        if let Some(length) = short {
+            place.push(length);
+        } else {
+            place.push(LONG);
+            place.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+        }
         place.extend_from_slice(bytes);
-        let filled = (LENGTH_BYTES + bytes.len()) % UNIT_BYTES;
-        if filled > 0 {
-            place.extend_from_slice(&[0; UNIT_BYTES][filled..]);
+        if !filled.is_multiple_of(UNIT_BYTES) {
+            place.push(0);
         }
         self.next += units;
         at
@@ -57,8 +65,11 @@ impl Arena {
     pub(crate) fn get(&self, at: TextRef) -> Text<'_> {
         let (chunk, offset) = place(at.0, FIRST_LOG);
         let bytes = &self.chunks[chunk][offset * UNIT_BYTES..];
-        let length = u16::from_le_bytes([bytes[0], bytes[1]]) as usize;
-        Text::stored(&bytes[LENGTH_BYTES..LENGTH_BYTES + length])
+        let (head, length) = match bytes[0] {
+            LONG => (LONG_HEAD_BYTES, usize::from(u16::from_le_bytes([bytes[1], bytes[2]]))),
+            length => (1, usize::from(length)),
+        };
+        Text::stored(&bytes[head..head + length])
     }
 }
 
@@ -72,7 +83,7 @@ mod tests {
     fn every_text_comes_back_byte_for_byte() {
         let mut arena = Arena::default();
         let texts: Vec<Vec<u8>> =
-            (0..5_000).map(|n: usize| [b'a' + (n % 26) as u8].repeat(1 + n % 255)).collect();
+            (0..5_000).map(|n: usize| [b'a' + (n % 26) as u8].repeat(1 + n % 1_024)).collect();
         let refs: Vec<_> = texts.iter().map(|text| arena.push(Text::stored(text))).collect();
         for (text, at) in texts.iter().zip(refs) {
             assert_eq!(arena.get(at).as_bytes(), text.as_slice());

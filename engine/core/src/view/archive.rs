@@ -48,7 +48,7 @@ impl State {
             buyer: offer.reservations.buyer_of(at),
             qty: row.qty,
             returned: row.returned,
-            price: row.price,
+            price: offer.reservations.price(row),
             status: row.status,
             event: self.event_id(row.event),
             group: offer.group_of(row).map(|group| group_id(offer, group)),
@@ -62,7 +62,7 @@ impl State {
 /// What was paid and owed. A refunded reservation owes all that took effect; parts of a won one stand in its notes.
 fn sums(offer: &OfferState, at: u32) -> (Money, Money) {
     let row = offer.reservations.get(at);
-    let due = row.price.times(row.qty);
+    let due = offer.reservations.price(row).times(row.qty);
     let (mut paid, mut owed) = match row.status {
         Status::Paid | Status::Won => (due, Money::ZERO),
         Status::Refunded => (due, due),

@@ -5,7 +5,7 @@ use super::place_in;
 use crate::codec::{CodecError, Reader};
 use crate::event::Seq;
 use crate::money::MAX_NUMBER;
-use crate::state::{NoteKind, OfferState, Reservation};
+use crate::state::{Ending, NoteKind, OfferState, Reservation};
 
 /// More reservations of one buyer than can be hold fewer units than this, so that sums over offers stay in range.
 const BUYER_UNITS_MAX: u64 = MAX_NUMBER;
@@ -46,7 +46,7 @@ pub(super) fn reservation(
     if returned > qty {
         return Err(read.expected("no more units returned than bought before this byte"));
     }
-    let price = read.money()?;
+    let price = reservations.price_ref(read.money()?);
     let deadline = deadline(read)?;
     let event = Seq(read.number()?);
     let seat = place_up_to(announced.seats, read)?;
@@ -63,8 +63,7 @@ pub(super) fn reservation(
         seat,
         note: None,
         status,
-        cause,
-        is_cut,
+        ending: Ending::new(cause, is_cut),
     });
     Ok(())
 }
