@@ -102,7 +102,7 @@ impl Run {
             return Err(RunFull);
         }
         let before = self.asked.len();
-        let held = request.clone().map(|text| Span::store(text, &mut self.asked));
+        let held = request.map_ref(|text| Span::store(text, &mut self.asked));
         if self.asked.len() > RUN_BYTES_MAX {
             self.asked.truncate(before);
             return Err(RunFull);
@@ -129,7 +129,7 @@ impl Run {
 
     /// The requests, in the order in which they were pushed. Costs a copy of each; a definition is cloned.
     pub fn requests(&self) -> impl ExactSizeIterator<Item = Request<Text<'_>>> {
-        self.requests.iter().map(|request| request.clone().map(|span| span.text(&self.asked)))
+        self.requests.iter().map(|request| request.map_ref(|span| span.text(&self.asked)))
     }
 
     /// The shard that it was submitted to last.
@@ -155,7 +155,7 @@ impl Run {
             .get(first..)
             .unwrap_or_default()
             .iter()
-            .map(|answer| answer.clone().map(|span| span.text(&self.answered)))
+            .map(|answer| answer.map_ref(|span| span.text(&self.answered)))
     }
 
     /// Empties it for the next requests and keeps its memory.
@@ -187,7 +187,7 @@ impl Run {
     /// Answers every request in order.
     pub(crate) fn decide(&mut self, machine: &mut Machine, now: UnixMs, record: &mut impl Record) {
         for request in &self.requests {
-            let request = request.clone().map(|span| span.text(&self.asked));
+            let request = request.map_ref(|span| span.text(&self.asked));
             let answer = machine.handle(&request, now, record);
             self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
         }
@@ -196,7 +196,7 @@ impl Run {
     /// Answers what can be answered without changing anything, and refuses the rest for want of space.
     pub(crate) fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
         for request in &self.requests {
-            let request = request.clone().map(|span| span.text(&self.asked));
+            let request = request.map_ref(|span| span.text(&self.asked));
             let answer = machine.look(&request, now);
             let answer = answer.unwrap_or(Answer::Misuse(Misuse::DiskFull { free_bytes }));
             self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));

@@ -315,6 +315,19 @@ impl<T> Answer<T> {
     }
 }
 
+impl<T: Copy> Answer<T> {
+    /// Like [`Answer::map`], from a reference. What a purchase is answered with is taken apart and put together once,
+    /// without a copy in between; lists are cloned.
+    #[inline]
+    pub fn map_ref<U>(&self, hold: impl FnMut(T) -> U) -> Answer<U> {
+        match self {
+            Answer::Reservation(reservation) => Answer::Reservation(reservation.map(hold)),
+            Answer::Refused(refusal) => Answer::Refused(*refusal),
+            other => other.clone().map(hold),
+        }
+    }
+}
+
 impl<T> ReservationAnswer<T> {
     /// The same reservation with its texts held another way.
     pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> ReservationAnswer<U> {

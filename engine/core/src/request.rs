@@ -168,7 +168,7 @@ pub enum Request<T> {
 }
 
 /// A BUY: one intent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Buy<T> {
     /// The offer.
     pub offer: T,
@@ -272,6 +272,19 @@ impl<T> Request<T> {
             }
             Request::Demand { offer } => Request::Demand { offer: hold(offer) },
             Request::Audit { offer } => Request::Audit { offer: offer.map(hold) },
+        }
+    }
+
+    /// Like [`Request::map`], from a reference. A BUY is taken apart and put together once, without a copy in between;
+    /// a definition is cloned.
+    #[inline]
+    pub fn map_ref<U>(&self, mut hold: impl FnMut(T) -> U) -> Request<U>
+    where
+        T: Copy,
+    {
+        match self {
+            Request::Buy(buy) => Request::Buy(buy.map(&mut hold)),
+            other => other.clone().map(hold),
         }
     }
 

@@ -42,11 +42,7 @@ impl<'a> Text<'a> {
             1..=ID_BYTES_MAX => {}
             _ => return Err(TextError::TooLong { max: ID_BYTES_MAX }),
         }
-        if bytes.iter().all(|&b| b.is_ascii_graphic() && b != b',') {
-            Ok(Text(bytes))
-        } else {
-            Err(TextError::Unprintable)
-        }
+        if are_id_bytes(bytes) { Ok(Text(bytes)) } else { Err(TextError::Unprintable) }
     }
 
     /// A comma-separated list of tags: at most 1,024 bytes, each tag an id.
@@ -107,6 +103,29 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Whether all bytes are printable ASCII, no space and no comma: eight at a time, since every intent brings three ids.
+fn are_id_bytes(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    // What the last word lacks is filled with a byte that an id may hold.
+    let mut last = [b'0'; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let strays = words.iter().fold(strays(last), |found, word| found | strays(*word));
+    strays == 0
+}
+
+/// Zero if all eight bytes may stand in an id.
+fn strays(word: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_le_bytes(word);
+    // A byte below `limit` borrows from its high bit; where a lower byte borrowed as well, the word has a stray anyway.
+    let has_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let below_graphic = has_below(word, 0x21);
+    let delete = has_below(word ^ (ONES * 0x7F), 1);
+    let comma = has_below(word ^ (ONES * 0x2C), 1);
+    (below_graphic | delete | comma | word) & HIGH
+}
+
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_str())
@@ -133,3 +152,23 @@ impl fmt::Display for TextError {
 }
 
 impl core::error::Error for TextError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Text, TextError};
+
+    #[test]
+    fn a_byte_that_no_id_may_hold_is_found_at_every_place() {
+        for byte in 0..=u8::MAX {
+            let is_good = byte.is_ascii_graphic() && byte != b',';
+            for len in 1..=20 {
+                for at in 0..len {
+                    let mut bytes = [b'7'; 20];
+                    bytes[at] = byte;
+                    let expected = if is_good { Ok(()) } else { Err(TextError::Unprintable) };
+                    assert_eq!(Text::id(&bytes[..len]).map(|_| ()), expected, "{byte} at {at} of {len}");
+                }
+            }
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::resp::decode::Frame;
 use crate::resp::encode::{Encoder, Protocol, key};
 use crate::shared::{PeerId, Shared};
 use bytes::BytesMut;
-use stampede_engine::core::Request;
+use stampede_engine::core::{Request, Text};
 use std::sync::Arc;
 
 const NO_PASSWORD: &str = "AUTH <password> called without any password configured for the default user. \
@@ -72,7 +72,12 @@ impl Desk {
         pipeline: &mut Pipeline,
         out: &mut ByteQueue,
     ) -> Result<Next, NoRoom> {
-        let command = match parse(frame).and_then(|command| self.check_feeds(command)) {
+        let parsed = parse(frame);
+        if let (Ok(Command::Shard(request)), None) = (&parsed, &self.batch) {
+            // The way of nearly every command: by reference, since a request is large.
+            return self.send(request, pipeline);
+        }
+        let command = match parsed.and_then(|command| self.check_feeds(command)) {
             Ok(command) => command,
             Err(error) => return Ok(self.refuse(&error, frame, pipeline, out)),
         };
@@ -81,13 +86,7 @@ impl Desk {
             return Ok(Next::Frame);
         }
         match command {
-            Command::Shard(request) => {
-                let detail =
-                    if matches!(request, Request::Show { .. }) { Detail::Full } else { Detail::Brief };
-                let key = *request.key().expect("a request for one shard has a key");
-                pipeline.push(key, &request, detail, self.protocol)?;
-                Ok(Next::Frame)
-            }
+            Command::Shard(request) => self.send(&request, pipeline),
             Command::EveryShard(asked) => {
                 pipeline.push_every_shard(asked, self.protocol)?;
                 Ok(Next::Frame)
@@ -105,6 +104,13 @@ impl Desk {
             }
             Command::Session(session) => Ok(self.carry_out(session, pipeline, out)),
         }
+    }
+
+    fn send(&self, request: &Request<Text<'_>>, pipeline: &mut Pipeline) -> Result<Next, NoRoom> {
+        let detail = if matches!(request, Request::Show { .. }) { Detail::Full } else { Detail::Brief };
+        let key = *request.key().expect("a request for one shard has a key");
+        pipeline.push(key, request, detail, self.protocol)?;
+        Ok(Next::Frame)
     }
 
     /// Refuses the feed of a shard that there is not.

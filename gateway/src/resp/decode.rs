@@ -229,31 +229,9 @@ impl Decoder {
     /// Reads bulk strings until there are `count`. False: incomplete.
     fn bulks(&mut self, bytes: &[u8], count: usize) -> Result<bool, DecodeError> {
         while self.spans.len() < count {
-            match bytes.get(self.scanned) {
-                None => return Ok(false),
-                Some(b'$') => {}
-                Some(&got) => return Err(DecodeError::NotBulk { got }),
-            }
-            let line = match number(bytes, self.scanned + 1) {
-                Err(()) => return Err(DecodeError::Length),
-                Ok(None) => return Ok(false),
-                Ok(Some(line)) if line.negative => return Err(DecodeError::Length),
-                Ok(Some(line)) => line,
-            };
-            if line.value > self.limits.arg_bytes as u64 {
-                return Err(DecodeError::ArgBytes { announced: line.value, max: self.limits.arg_bytes });
-            }
-            let end = line.end + line.value as usize;
-            if end + 2 > self.limits.frame_bytes {
-                return Err(DecodeError::FrameBytes { max: self.limits.frame_bytes });
-            }
-            match bytes.get(end..end + 2) {
-                None => return Ok(false),
-                Some(b"\r\n") => {}
-                Some(_) => return Err(DecodeError::NoCrlf),
-            }
-            self.spans.push(Span { start: line.end as u32, len: line.value as u32 });
-            self.scanned = end + 2;
+            let Some(span) = bulk(bytes, self.scanned, &self.limits)? else { return Ok(false) };
+            self.scanned = span.start as usize + span.len as usize + 2;
+            self.spans.push(span);
         }
         Ok(true)
     }
@@ -285,6 +263,34 @@ impl Decoder {
             return Err(DecodeError::FrameBytes { max: self.limits.frame_bytes });
         }
         Ok(true)
+    }
+}
+
+/// The bulk string that begins at `at`; `None` while it is incomplete.
+#[inline]
+fn bulk(bytes: &[u8], at: usize, limits: &Limits) -> Result<Option<Span>, DecodeError> {
+    match bytes.get(at) {
+        None => return Ok(None),
+        Some(b'$') => {}
+        Some(&got) => return Err(DecodeError::NotBulk { got }),
+    }
+    let line = match number(bytes, at + 1) {
+        Err(()) => return Err(DecodeError::Length),
+        Ok(None) => return Ok(None),
+        Ok(Some(line)) if line.negative => return Err(DecodeError::Length),
+        Ok(Some(line)) => line,
+    };
+    if line.value > limits.arg_bytes as u64 {
+        return Err(DecodeError::ArgBytes { announced: line.value, max: limits.arg_bytes });
+    }
+    let end = line.end + line.value as usize;
+    if end + 2 > limits.frame_bytes {
+        return Err(DecodeError::FrameBytes { max: limits.frame_bytes });
+    }
+    match bytes.get(end..end + 2) {
+        None => Ok(None),
+        Some(b"\r\n") => Ok(Some(Span { start: line.end as u32, len: line.value as u32 })),
+        Some(_) => Err(DecodeError::NoCrlf),
     }
 }
 
@@ -321,7 +327,23 @@ struct Number {
 
 /// Reads the number at `at` up to its CRLF; `None` while it is incomplete, an error when it is none. A number beyond
 /// u64 reads as the largest u64, which is beyond every limit.
+#[inline]
 fn number(bytes: &[u8], at: usize) -> Result<Option<Number>, ()> {
+    // Nearly every number of a command has one digit or two.
+    match bytes.get(at..) {
+        Some(&[ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+            Ok(Some(Number { negative: false, value: u64::from(ones - b'0'), end: at + 3 }))
+        }
+        Some(&[tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+            let value = u64::from(tens - b'0') * 10 + u64::from(ones - b'0');
+            Ok(Some(Number { negative: false, value, end: at + 4 }))
+        }
+        _ => any_number(bytes, at),
+    }
+}
+
+/// The same for a number of any length, whole or not.
+fn any_number(bytes: &[u8], at: usize) -> Result<Option<Number>, ()> {
     let negative = bytes.get(at) == Some(&b'-');
     let first = at + usize::from(negative);
     let mut value: u64 = 0;

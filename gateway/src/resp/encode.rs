@@ -107,6 +107,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// A constant bulk string.
+    #[inline]
     pub fn key(&mut self, key: Key) {
         self.out.extend_from_slice(key.0);
     }
@@ -119,6 +120,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// An integer.
+    #[inline]
     pub fn integer(&mut self, value: u64) {
         self.header(b':', value);
     }
@@ -131,12 +133,14 @@ impl<'a> Encoder<'a> {
     }
 
     /// A pair of a constant key and an integer.
+    #[inline]
     pub fn pair_integer(&mut self, key: Key, value: u64) {
         self.key(key);
         self.integer(value);
     }
 
     /// A pair of a constant key and a bulk string.
+    #[inline]
     pub fn pair_bulk(&mut self, key: Key, value: &[u8]) {
         self.key(key);
         self.bulk(value);
@@ -187,7 +191,20 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    #[inline]
     fn header(&mut self, kind: u8, value: u64) {
+        // Most counts, lengths and quantities have one digit or two: appended at once.
+        match value {
+            0..10 => self.out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
+            10..100 => {
+                let (tens, ones) = (b'0' + (value / 10) as u8, b'0' + (value % 10) as u8);
+                self.out.extend_from_slice(&[kind, tens, ones, b'\r', b'\n']);
+            }
+            _ => self.long_header(kind, value),
+        }
+    }
+
+    fn long_header(&mut self, kind: u8, value: u64) {
         self.out.push(kind);
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         self.out.extend_from_slice(b"\r\n");

@@ -131,7 +131,7 @@ fn buy(twin: &Twin, offer: Name, dice: Dice) -> Buy<Name> {
 /// The same intent again, or the same id with one argument changed.
 fn buy_again(twin: &Twin, sent: &Sent, offer: Name, dice: Dice) -> Buy<Name> {
     let Some(known) = sent.len().checked_sub(1) else { return buy(twin, offer, dice) };
-    let mut buy = sent[known - usize::from(dice[1]) % sent.len().min(12)].clone();
+    let mut buy = sent[known - usize::from(dice[1]) % sent.len().min(12)];
     match dice[2] % 10 {
         0 => buy.buyer = some_buyer(dice[3]),
         1 => buy.qty += 1,

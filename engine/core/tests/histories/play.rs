@@ -125,7 +125,7 @@ impl Played {
         match resolve(&self.twin, &self.sent, verb, dice) {
             Move::Ask(request) => {
                 if let Request::Buy(buy) = &request {
-                    self.sent.push(buy.clone());
+                    self.sent.push(*buy);
                 }
                 self.ask(&request, compare);
             }
