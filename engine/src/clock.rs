@@ -28,6 +28,16 @@ pub trait TimeSource: Send + Sync {
     fn wall(&self) -> Duration;
 }
 
+impl TimeSource for Box<dyn TimeSource> {
+    fn boot(&self) -> Duration {
+        self.as_ref().boot()
+    }
+
+    fn wall(&self) -> Duration {
+        self.as_ref().wall()
+    }
+}
+
 /// The clocks of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemTimeSource;

@@ -20,7 +20,7 @@ use crate::keeping::Keeping;
 use crate::opening::{self, Pace};
 use crate::outbox::Outbox;
 use crate::run::Run;
-use crate::shard::{Door, Queues, Shard};
+use crate::shard::{Door, Shard};
 use crate::slot::{ShardIndex, Slot};
 use crate::store::{Recovered, RecoveryProgress, SnapshotError, SnapshotReport, Unwatched};
 use crate::submit::{Rejected, submit_to};
@@ -153,16 +153,8 @@ impl Engine {
         let feeds = parts.iter().map(|part| part.feed.clone()).collect();
         let engine = Engine { shared: Arc::new(Shared::new(config, shards, epoch, feeds, keeping.clone())) };
         for (door, part) in engine.shared.doors.iter().zip(parts) {
-            let shard = Shard {
-                door: Arc::clone(door),
-                machine: part.machine,
-                journal: part.journal,
-                clock: Clock::start(source.clone(), part.not_before),
-                patience: Patience::of(cores(), shards),
-                queues: Queues::default(),
-                is_caught_up: false,
-            };
-            engine.shared.spawn(shard)?;
+            let clock = Clock::start(Box::new(source.clone()) as Box<dyn TimeSource>, part.not_before);
+            engine.shared.spawn(Shard::new(Arc::clone(door), part.machine, part.journal, clock))?;
         }
         if let Some(keeping) = keeping {
             let thread = Keeping::spawn(keeping);
@@ -215,7 +207,11 @@ impl Engine {
 
     /// The shard that an offer's or pool's id belongs to.
     pub fn shard_of(&self, id: Text<'_>) -> ShardIndex {
-        Slot::of(id).shard(self.shard_count())
+        match self.shard_count() {
+            // Every request asks: a single shard's id need not be hashed.
+            1 => ShardIndex::default(),
+            count => Slot::of(id).shard(count),
+        }
     }
 
     /// How many shards there are.
@@ -305,12 +301,15 @@ impl Shared {
         }
     }
 
-    fn spawn<S: TimeSource + 'static>(&self, shard: Shard<S>) -> Result<(), StartError> {
-        let index = shard.door.index.get();
+    fn spawn(&self, shard: Shard) -> Result<(), StartError> {
+        let door = Arc::clone(&shard.door);
+        let index = door.index.get();
+        let patience = Patience::of(cores(), self.doors.len() as u16);
         let counted = self.running.count_in();
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let _counted = counted;
-            shard.run();
+            door.seat(shard);
+            door.run(patience);
         });
         let thread = thread.map_err(|source| StartError::Thread { shard: index, source })?;
         self.threads.lock().push(thread);

@@ -5,8 +5,8 @@
 //! stopping exact: a run is either counted before the inbox closes, and then answered, or refused. The shard is done
 //! when the word says "closed, and none".
 //!
-//! Wakes the shard through [`Wake`]; see there for why no wake-up is lost. Called by the engine (push, close) and the
-//! shard (pop).
+//! A run that is pushed wakes nobody: the door does, or sits down itself. Called by the door (push), the engine (close)
+//! and the shard (pop).
 
 use crate::run::Run;
 use crate::wake::Wake;
@@ -50,7 +50,7 @@ impl Inbox {
         }
     }
 
-    /// Queues a run and wakes the shard, or hands the run back.
+    /// Queues a run, or hands it back. Whoever queues sees to it that the shard looks.
     pub(crate) fn push(&self, run: Box<Run>) -> Result<(), (Box<Run>, Shut)> {
         let weight = weight(&run);
         if let Err(shut) = self.enter(weight) {
@@ -60,7 +60,6 @@ impl Inbox {
             self.leave(weight);
             return Err((run, Shut::Full));
         }
-        self.wake.wake();
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! of their own. Dropping it is a crash: nothing more is written.
 
 use crate::clock::{Clock, TimeSource};
-use crate::config::{EngineConfig, StartError, cores};
+use crate::config::{EngineConfig, StartError};
 use crate::disk::Disk;
 use crate::feed::Feed;
 use crate::journal::file::FileJournal;
@@ -15,14 +15,14 @@ use crate::opening::{self, Opened, Pace};
 use crate::outbox::Outbox;
 use crate::panics::panic_message;
 use crate::run::Run;
-use crate::shard::{Door, Queues, Shard, Stopped, Went};
+use crate::shard::{Door, Shard, Stopped, Went};
 use crate::slot::{ShardIndex, Slot};
 use crate::store::directory::Directory;
 use crate::store::{Recovered, SnapshotError, SnapshotReport, Unwatched, follower};
 use crate::submit::{Rejected, submit_to};
-use crate::wake::Patience;
 use stampede_core::{Machine, Settings, Text, UnixMs};
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,7 +31,9 @@ use std::sync::atomic::AtomicBool;
 pub struct Stepped<S> {
     config: EngineConfig,
     directory: Directory,
-    shards: Vec<SteppedShard<S>>,
+    shards: Vec<SteppedShard>,
+    /// The kind of clock that it was started with.
+    clock: PhantomData<S>,
 }
 
 impl<S> fmt::Debug for Stepped<S> {
@@ -40,8 +42,8 @@ impl<S> fmt::Debug for Stepped<S> {
     }
 }
 
-struct SteppedShard<S> {
-    shard: Shard<S>,
+struct SteppedShard {
+    shard: Shard,
     writer: Writer,
     log: Arc<Log>,
     feed: Feed,
@@ -72,19 +74,13 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
         config.check()?;
         let Opened { directory, shards, .. } =
             opening::open(config, source, Arc::clone(disk), hash_key, Pace::OneByOne, &Unwatched)?;
-        let count = shards.len() as u16;
         let step = |opened: opening::OpenedShard| {
             let index = opened.recovered.shard;
             let log = Arc::clone(&opened.writer.log);
-            let mut shard = Shard {
-                door: Arc::new(Door::new(index, config.inbox_requests_max)),
-                machine: opened.machine,
-                journal: Box::new(FileJournal::new(&opened.writer)),
-                clock: Clock::start(source.clone(), opened.not_before),
-                patience: Patience::of(cores(), count),
-                queues: Queues::default(),
-                is_caught_up: false,
-            };
+            let door = Arc::new(Door::new(index, config.inbox_requests_max));
+            let journal = Box::new(FileJournal::new(&opened.writer));
+            let clock = Clock::start(Box::new(source.clone()) as Box<dyn TimeSource>, opened.not_before);
+            let mut shard = Shard::new(door, opened.machine, journal, clock);
             shard.attach();
             SteppedShard {
                 shard,
@@ -96,7 +92,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
             }
         };
         let shards = shards.into_iter().map(step).collect();
-        Ok(Stepped { config: config.clone(), directory, shards })
+        Ok(Stepped { config: config.clone(), directory, shards, clock: PhantomData })
     }
 
     /// Every shard, in order.

@@ -50,7 +50,7 @@ pub(crate) fn submit_to(
     }
     let requests = run.len() as u64;
     run.address(shard, Arc::clone(outbox));
-    door.inbox.push(run).map_err(|(mut run, shut)| {
+    door.push(run).map_err(|(mut run, shut)| {
         run.take_address();
         outbox.leave();
         let reason = match shut {

@@ -246,8 +246,10 @@ impl Writer {
     }
 
     fn ring(&self) {
-        if let Some(wake) = &*self.wake.lock() {
-            wake.wake();
+        // The lock is let go first: whoever is rung may do much.
+        let wake = self.wake.lock().clone();
+        if let Some(wake) = wake {
+            wake.ring();
         }
     }
 

@@ -10,6 +10,7 @@ mod order;
 mod race;
 mod replay;
 mod slots;
+mod stand_in;
 mod stop;
 mod support;
 mod wakeups;

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use stampede_engine::core::Offer;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,12 +20,24 @@ use tracing_subscriber::EnvFilter;
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     start_log();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers(&config))
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
     let served = runtime.block_on(serve_until_told(config));
     // A recovery or a snapshot that was under way ends with the process: both leave the directory as it was.
     runtime.shutdown_background();
     served
+}
+
+/// Threads for connections: one for each core that no shard needs, and at least one. More would take the cores from the
+/// shards and from each other.
+fn workers(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    // A directory's own number of shards is not known yet; where none is asked for, half the cores stand for it.
+    let shards = config.shards.map_or(cores / 2, usize::from);
+    cores.saturating_sub(shards).max(1)
 }
 
 async fn serve_until_told(config: Config) -> anyhow::Result<()> {

@@ -94,7 +94,7 @@ const ENGINE: Crate = Crate {
             about: "opens and keeps the data directory; queues runs",
             modules: &["opening", "keeping", "submit"],
         },
-        Layer { about: "one thread, one machine; settings", modules: &["shard", "config"] },
+        Layer { about: "one machine, one thread at a time; settings", modules: &["shard", "config"] },
         Layer {
             about: "the bounded way to a shard; directory, recovery, snapshots; the feed",
             modules: &["inbox", "store", "feed"],

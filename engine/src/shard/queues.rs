@@ -1,0 +1,139 @@
+//! The runs that a shard has and has not answered yet.
+//!
+//! A batch is taken from the inbox, decided run by run, kept until the journal's watermark covers what it saw, and sent
+//! back. Called by the shard alone.
+//!
+//! Invariants: runs leave in the order in which they were queued; a run is in exactly one place at any moment, so that
+//! a panic loses none.
+
+use crate::inbox::Inbox;
+use crate::journal::Recorder;
+use crate::outbox::Outbox;
+use crate::run::{Outcome, Run};
+use stampede_core::{Machine, Seq, UnixMs};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A batch takes no further run once it holds so many requests, a list counting for its entries: a fraction of a
+/// millisecond, so that the first of a batch does not wait long for the last.
+const BATCH_REQUESTS: usize = 1_024;
+/// The most runs of one batch: each may wake a connection.
+const BATCH_RUNS_MAX: usize = 256;
+/// While decided requests of this weight wait for the journal, a list counting for its entries, no more are decided:
+/// what a slow disk holds up is bounded.
+const UNRELEASED_WEIGHT: usize = 65_536;
+
+/// The runs that a shard has and has not answered yet. They outlive a panic.
+#[derive(Default)]
+pub(crate) struct Queues {
+    /// Being decided.
+    batch: VecDeque<Box<Run>>,
+    /// Decided, each with the last event that it saw.
+    unreleased: VecDeque<(Seq, Box<Run>)>,
+    unreleased_weight: usize,
+    /// Outboxes to wake; empty between turns.
+    to_wake: Vec<Arc<Outbox>>,
+}
+
+impl Queues {
+    /// Whether more may be decided before something is released.
+    pub(super) fn has_room(&self) -> bool {
+        self.unreleased_weight < UNRELEASED_WEIGHT
+    }
+
+    /// Whether every run that was taken from the inbox is decided.
+    pub(super) fn is_decided(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Whether every run that was taken from the inbox is answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.unreleased.is_empty()
+    }
+
+    /// Takes a batch from the inbox and says how many requests it holds.
+    pub(super) fn fill(&mut self, inbox: &Inbox) -> usize {
+        let (mut requests, mut weight) = (0, 0);
+        if !self.batch.is_empty() {
+            return 0;
+        }
+        while weight < BATCH_REQUESTS && self.batch.len() < BATCH_RUNS_MAX {
+            let Some(run) = inbox.pop() else { break };
+            requests += run.len();
+            weight += run.weight();
+            self.batch.push_back(run);
+        }
+        requests
+    }
+
+    /// Decides the batch and moves it behind what waits for the journal. What a few requests settle may be much: the rest
+    /// of the batch waits where the journal takes no more.
+    pub(super) fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
+        while let Some(run) = self.batch.front_mut() {
+            run.decide(machine, now, recorder);
+            self.await_release(machine.last_event().seq);
+            if !recorder.journal.has_room() {
+                break;
+            }
+        }
+    }
+
+    /// Answers the batch without changing anything.
+    pub(super) fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
+        while let Some(run) = self.batch.front_mut() {
+            run.look(machine, now, free_bytes);
+            self.await_release(machine.last_event().seq);
+        }
+    }
+
+    /// Moves the first run of the batch behind what waits for the journal.
+    fn await_release(&mut self, seen: Seq) {
+        if let Some(run) = self.batch.pop_front() {
+            self.unreleased_weight += run.weight();
+            self.unreleased.push_back((seen, run));
+        }
+    }
+
+    /// Sends off what saw nothing after `durable`, and says how many answers that were.
+    pub(super) fn release(&mut self, durable: Seq) -> usize {
+        let (mut answers, mut weight) = (0, 0);
+        while self.unreleased.front().is_some_and(|&(seen, _)| seen <= durable) {
+            let Some((_, run)) = self.unreleased.pop_front() else { break };
+            answers += run.len();
+            weight += run.weight();
+            self.send(run, Outcome::Answered);
+        }
+        self.unreleased_weight -= weight;
+        self.wake();
+        answers
+    }
+
+    /// Sends off everything as undecided.
+    pub(super) fn fail(&mut self) {
+        while let Some((_, run)) = self.unreleased.pop_front() {
+            self.send(run, Outcome::ShardDown);
+        }
+        self.unreleased_weight = 0;
+        while let Some(run) = self.batch.pop_front() {
+            self.send(run, Outcome::ShardDown);
+        }
+        self.wake();
+    }
+
+    fn send(&mut self, mut run: Box<Run>, outcome: Outcome) {
+        run.close(outcome);
+        if let Some(outbox) = run.take_address() {
+            outbox.put(run);
+            self.to_wake.push(outbox);
+        }
+    }
+
+    /// Wakes each connection once, however many of its runs came back.
+    fn wake(&mut self) {
+        self.to_wake.sort_unstable_by_key(Arc::as_ptr);
+        self.to_wake.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for outbox in self.to_wake.drain(..) {
+            outbox.wake();
+        }
+    }
+}
