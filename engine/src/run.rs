@@ -11,7 +11,7 @@
 
 use crate::outbox::Outbox;
 use crate::slot::ShardIndex;
-use stampede_core::{Answer, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs};
+use stampede_core::{Answer, Keys, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs};
 use std::sync::Arc;
 
 /// The most requests of one run: well above a usual pipeline, and about 30 µs of a shard's time, so that runs of
@@ -184,11 +184,25 @@ impl Run {
         self.outbox.take()
     }
 
-    /// Answers every request in order.
-    pub(crate) fn decide(&mut self, machine: &mut Machine, now: UnixMs, record: &mut impl Record) {
+    /// Adds the keys of every request to those of the requests before it.
+    pub(crate) fn add_keys(&self, machine: &Machine, keys: &mut Vec<Keys>) {
         for request in &self.requests {
             let request = request.map_ref(|span| span.text(&self.asked));
-            let answer = machine.handle(&request, now, record);
+            keys.push(machine.keys(&request, keys.last()));
+        }
+    }
+
+    /// Answers every request in order, and takes its keys.
+    pub(crate) fn decide(
+        &mut self,
+        machine: &mut Machine,
+        keys: &mut impl Iterator<Item = Keys>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) {
+        for (request, keys) in self.requests.iter().zip(keys) {
+            let request = request.map_ref(|span| span.text(&self.asked));
+            let answer = machine.handle_at(keys, &request, now, record);
             self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
         }
     }

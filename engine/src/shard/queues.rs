@@ -10,8 +10,9 @@ use crate::inbox::Inbox;
 use crate::journal::Recorder;
 use crate::outbox::Outbox;
 use crate::run::{Outcome, Run};
-use stampede_core::{Machine, Seq, UnixMs};
+use stampede_core::{Keys, Machine, Seq, UnixMs};
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 /// A batch takes no further run once it holds so many requests, a list counting for its entries: a fraction of a
@@ -31,6 +32,8 @@ pub(crate) struct Queues {
     /// Decided, each with the last event that it saw.
     unreleased: VecDeque<(Seq, Box<Run>)>,
     unreleased_weight: usize,
+    /// The keys of the batch, in the order of its requests.
+    keys: Vec<Keys>,
     /// Outboxes to wake; empty between turns.
     to_wake: Vec<Arc<Outbox>>,
 }
@@ -69,13 +72,21 @@ impl Queues {
     /// Decides the batch and moves it behind what waits for the journal. What a few requests settle may be much: the rest
     /// of the batch waits where the journal takes no more.
     pub(super) fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
+        let mut keys = mem::take(&mut self.keys);
+        for run in &self.batch {
+            run.add_keys(machine, &mut keys);
+        }
+        machine.fetch(&keys);
+        let mut next_keys = keys.drain(..);
         while let Some(run) = self.batch.front_mut() {
-            run.decide(machine, now, recorder);
+            run.decide(machine, &mut next_keys, now, recorder);
             self.await_release(machine.last_event().seq);
             if !recorder.journal.has_room() {
                 break;
             }
         }
+        drop(next_keys);
+        self.keys = keys;
     }
 
     /// Answers the batch without changing anything.
