@@ -317,6 +317,7 @@ impl<T> Request<T> {
 }
 
 impl<T> Buy<T> {
+    #[inline]
     fn map<U>(self, hold: &mut impl FnMut(T) -> U) -> Buy<U> {
         Buy {
             offer: hold(self.offer),

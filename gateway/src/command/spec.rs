@@ -102,6 +102,7 @@ pub struct Spec {
 
 impl Spec {
     /// Whether a word is its name, in any case.
+    #[inline]
     pub fn is_named(&self, word: &[u8]) -> bool {
         self.name.as_bytes().eq_ignore_ascii_case(word)
     }

@@ -229,7 +229,13 @@ impl Decoder {
     /// Reads bulk strings until there are `count`. False: incomplete.
     fn bulks(&mut self, bytes: &[u8], count: usize) -> Result<bool, DecodeError> {
         while self.spans.len() < count {
-            let Some(span) = bulk(bytes, self.scanned, &self.limits)? else { return Ok(false) };
+            let span = match short_bulk(bytes, self.scanned, &self.limits) {
+                Some(span) => span,
+                None => match bulk(bytes, self.scanned, &self.limits)? {
+                    Some(span) => span,
+                    None => return Ok(false),
+                },
+            };
             self.scanned = span.start as usize + span.len as usize + 2;
             self.spans.push(span);
         }
@@ -266,8 +272,24 @@ impl Decoder {
     }
 }
 
-/// The bulk string that begins at `at`; `None` while it is incomplete.
+/// The bulk string that begins at `at` if it is whole, within the limits and shorter than 100 bytes, as nearly every one
+/// is; what else stands there, [`bulk`] finds out.
 #[inline]
+fn short_bulk(bytes: &[u8], at: usize, limits: &Limits) -> Option<Span> {
+    let (len, start) = match *bytes.get(at..)? {
+        [b'$', ones @ b'0'..=b'9', b'\r', b'\n', ..] => (usize::from(ones - b'0'), at + 4),
+        [b'$', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            (usize::from(tens - b'0') * 10 + usize::from(ones - b'0'), at + 5)
+        }
+        _ => return None,
+    };
+    let end = start + len;
+    let is_whole = bytes.get(end..end + 2)? == b"\r\n";
+    let is_short = len <= limits.arg_bytes && end + 2 <= limits.frame_bytes;
+    (is_whole && is_short).then_some(Span { start: start as u32, len: len as u32 })
+}
+
+/// The bulk string that begins at `at`; `None` while it is incomplete.
 fn bulk(bytes: &[u8], at: usize, limits: &Limits) -> Result<Option<Span>, DecodeError> {
     match bytes.get(at) {
         None => return Ok(None),
@@ -327,23 +349,7 @@ struct Number {
 
 /// Reads the number at `at` up to its CRLF; `None` while it is incomplete, an error when it is none. A number beyond
 /// u64 reads as the largest u64, which is beyond every limit.
-#[inline]
 fn number(bytes: &[u8], at: usize) -> Result<Option<Number>, ()> {
-    // Nearly every number of a command has one digit or two.
-    match bytes.get(at..) {
-        Some(&[ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
-            Ok(Some(Number { negative: false, value: u64::from(ones - b'0'), end: at + 3 }))
-        }
-        Some(&[tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
-            let value = u64::from(tens - b'0') * 10 + u64::from(ones - b'0');
-            Ok(Some(Number { negative: false, value, end: at + 4 }))
-        }
-        _ => any_number(bytes, at),
-    }
-}
-
-/// The same for a number of any length, whole or not.
-fn any_number(bytes: &[u8], at: usize) -> Result<Option<Number>, ()> {
     let negative = bytes.get(at) == Some(&b'-');
     let first = at + usize::from(negative);
     let mut value: u64 = 0;
