@@ -5,8 +5,8 @@
 
 use crate::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
 use stampede_core::{
-    Answer, Entry, GroupChoice, Machine, Record, Refusal, Request, Status, Swept, Text, UnixMs, Unrecorded,
-    encode,
+    Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, Text, UnixMs,
+    Unrecorded, encode,
 };
 
 /// Seats of a group.
@@ -141,9 +141,21 @@ pub fn sold_out() -> Machine {
 
 /// One batch of BUYs, all accepted.
 pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Record) {
-    for buy in intents.buys() {
-        expect(&machine.handle(&buy, NOW, record), Status::Held);
+    for (buy, keys) in intents.buys().zip(look_ahead(machine, intents)) {
+        expect(&machine.handle_at(keys, &buy, NOW, record), Status::Held);
     }
+}
+
+/// Reads what a batch of BUYs will look up, as a shard does before it decides.
+fn look_ahead(machine: &Machine, intents: &Intents) -> [Keys; BATCH] {
+    let mut all = [Keys::default(); BATCH];
+    let mut before = None;
+    for (keys, buy) in all.iter_mut().zip(intents.buys()) {
+        *keys = machine.keys(&buy, before.as_ref());
+        before = Some(*keys);
+    }
+    machine.fetch(&all);
+    all
 }
 
 /// One batch of BUYs, all refused.
@@ -151,8 +163,8 @@ pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Recor
 /// # Panics
 /// When one is not.
 pub fn refuse_all(machine: &mut Machine, intents: &Intents) {
-    for buy in intents.buys() {
-        let answer = machine.handle(&buy, NOW, &mut Unrecorded);
+    for (buy, keys) in intents.buys().zip(look_ahead(machine, intents)) {
+        let answer = machine.handle_at(keys, &buy, NOW, &mut Unrecorded);
         assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
     }
 }
