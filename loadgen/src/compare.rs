@@ -4,6 +4,8 @@
 //! medians are shown with their spread. Each run sells its own fresh offer. The Redis side is checked too:
 //! its counter must show what its answers said.
 
+pub mod point;
+
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use tokio::task::LocalSet;
 
+use crate::cpu;
 use crate::plan::{Intent, IntentIndex, Plan};
 use crate::record::Recorder;
 use crate::verdict::Outcome;
@@ -63,6 +64,8 @@ pub struct RunResult {
     pub elapsed: Duration,
     /// Connections that broke during the run.
     pub broken_count: u64,
+    /// CPU time of the client's threads from the first intended moment on, where the system tells.
+    pub client_cpu_s: Option<f64>,
 }
 
 /// Sends the plan and waits for the last answer or its timeout.
@@ -91,6 +94,7 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
         outcomes: Vec::new(),
         elapsed: Duration::ZERO,
         broken_count: 0,
+        client_cpu_s: Some(0.0),
     };
     for part in parts {
         let part = part?;
@@ -98,6 +102,7 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
         result.outcomes.extend(part.outcomes);
         result.elapsed = result.elapsed.max(part.elapsed);
         result.broken_count += part.broken_count;
+        result.client_cpu_s = result.client_cpu_s.zip(part.client_cpu_s).map(|(all, part)| all + part);
     }
     Ok(result)
 }
@@ -164,6 +169,7 @@ async fn run_part(
             })
         })
         .collect();
+    let cpu_before = cpu::thread_cpu_s();
     send_all(plan, &mine, &connections, &shared).await?;
     drain(&connections, &shared).await;
     let elapsed = shared.last_answer.get().unwrap_or(started) - started;
@@ -173,6 +179,7 @@ async fn run_part(
         outcomes: shared.outcomes.take(),
         elapsed,
         broken_count: shared.broken_count.get(),
+        client_cpu_s: cpu_before.zip(cpu::thread_cpu_s()).map(|(before, after)| after - before),
     })
 }
 

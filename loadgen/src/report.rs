@@ -69,6 +69,8 @@ pub struct RunReport {
     pub lag: Percentiles,
     /// Whether the generator was so late that the latencies say more about it than about the server.
     pub lag_matters: bool,
+    /// CPU time of the client per answered command, in microseconds, where the system tells.
+    pub client_cpu_us_per_command: Option<f64>,
     /// Connections that broke.
     pub broken_connections: u64,
     /// The run in slices.
@@ -149,6 +151,8 @@ pub struct ClosedReport {
     pub answered_per_s: f64,
     /// Accepted reservations per second.
     pub accepted_per_s: f64,
+    /// CPU time of the client per answered command, in microseconds, where the system tells.
+    pub client_cpu_us_per_command: Option<f64>,
     /// Time from a batch's write to an answer; no buyer's latency.
     pub batch_latency: Percentiles,
     /// The counts.
@@ -193,6 +197,7 @@ impl RunReport {
             lag,
             // A tenth of the latency is noise; beyond that the generator is part of the figure.
             lag_matters: lag.p99_us > LAG_FELT_US.max(latency.p99_us / 10.0),
+            client_cpu_us_per_command: cpu_us_each(result.client_cpu_s, recorder.count_all()),
             broken_connections: result.broken_count,
             timeline: timeline(&recorder),
             judgement,
@@ -209,6 +214,10 @@ impl RunReport {
     pub fn is_clean(&self) -> bool {
         self.judgement.as_ref().is_none_or(Judgement::is_clean)
     }
+}
+
+fn cpu_us_each(seconds: Option<f64>, commands: u64) -> Option<f64> {
+    seconds.filter(|_| commands > 0).map(|seconds| seconds * 1e6 / commands as f64)
 }
 
 fn timeline(recorder: &Recorder) -> Vec<SliceReport> {
@@ -237,6 +246,7 @@ impl ClosedReport {
             pipeline,
             answered_per_s: counts.answered_per_s(),
             accepted_per_s: counts.accepted_per_s(),
+            client_cpu_us_per_command: cpu_us_each(counts.client_cpu_s, counts.answered),
             batch_latency: Percentiles::of(&counts.batch_latency_ns),
             counts,
             feed_events: None,

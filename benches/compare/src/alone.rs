@@ -3,12 +3,13 @@
 //! This binary again, in its other role, so that each run begins with fresh memory and can be started under another
 //! program that counts its instructions. The workloads are those of the micro-benches. Prints one line of JSON.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stampede_micro::BATCH;
 use stampede_micro::shop::{Durability, Shop};
 use stampede_micro::work::{Untimed, Watch, Work};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What is run.
@@ -54,7 +55,7 @@ pub(crate) enum Clock {
 }
 
 /// What a task came to.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Done {
     pub(crate) count: u64,
     /// Of the timed parts.
@@ -115,4 +116,14 @@ pub(crate) fn words(task: Task, count: u64, clock: Clock) -> Result<Vec<String>>
     let program = program.to_str().context("the path of this program is not UTF-8")?.to_owned();
     let clock = clock.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
     Ok(vec![program, "alone".into(), task.name(), count.to_string(), clock])
+}
+
+/// Runs a task in a process of its own.
+pub(crate) fn run(task: Task, count: u64) -> Result<Done> {
+    let words = words(task, count, Clock::Timed)?;
+    let output = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{} ended with {}: {errors}", task.name(), output.status);
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{} printed no result: {errors}", task.name()))
 }

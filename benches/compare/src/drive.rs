@@ -7,12 +7,13 @@
 use crate::benchmark::{BUYER, Benchmark, RESERVATION};
 use crate::machine::cpu_time;
 use crate::options::Options;
-use crate::peers::postgres::Cluster;
+use crate::peers::postgres::{Cluster, Commit};
 use crate::peers::redis::{self, Fsync, Redis};
 use crate::peers::stampede::{GROUP_SIZE, Goods, Measurable, Mode, Persisted, Sale, Sample, Stampede};
 use crate::peers::stub;
+use crate::process::Server;
 use crate::report::{Durability, Measured};
-use crate::rows::{CONNECTION_COUNT, Load, Row, Subject};
+use crate::rows::{CONNECTION_COUNT, Kind, Load, Probe, Row, Subject};
 use anyhow::{Context, Result, bail, ensure};
 use stampede_loadgen::closed::{self, ClosedLoop, ClosedLoopReport, Work};
 use std::cell::Cell;
@@ -54,9 +55,14 @@ enum Counted {
 impl Field {
     /// Finds every peer that `rows` name, or says which package is missing; proves that the peers
     /// sell rightly; takes the samples for the stub.
-    pub(crate) async fn prepare(options: &Options, rows: &[&'static Row]) -> Result<Self> {
+    pub(crate) async fn prepare(
+        options: &Options,
+        rows: &[&'static Row],
+        probes: &[&'static Probe],
+    ) -> Result<Self> {
         let wanted = |subject| rows.iter().any(|row| row.subjects.contains(&subject));
-        let wants_redis = wanted(Subject::Redis) || wanted(Subject::RedisAlways);
+        let wants_redis = [Subject::Redis, Subject::RedisAlways, Subject::RedisOff].into_iter().any(wanted)
+            || probes.iter().any(|probe| matches!(probe.kind, Kind::Latency | Kind::Recovery));
         let redis = wants_redis.then(Redis::find).transpose()?;
         let benchmark =
             rows.iter().any(|row| row.load == Load::RedisBenchmark).then(Benchmark::find).transpose()?;
@@ -72,11 +78,22 @@ impl Field {
             redis.prove().await?;
         }
         if let Some(cluster) = &field.cluster {
-            cluster.start()?.prove().await?;
+            cluster.start(Commit::Synchronous)?.prove().await?;
         }
         if wanted(Subject::Stub) {
             field.samples = Some(field.take_samples().await.context("no sample answers for the stub")?);
         }
+        Ok(field)
+    }
+
+    /// What latency curves need: every server but `PostgreSQL`.
+    pub(crate) async fn of_curves(stampede: Stampede) -> Result<Self> {
+        let redis = Redis::find()?;
+        redis.prove().await?;
+        let offer_count = Cell::new(0);
+        let mut field =
+            Self { stampede, redis: Some(redis), benchmark: None, cluster: None, samples: None, offer_count };
+        field.samples = Some(field.take_samples().await.context("no sample answers for the stub")?);
         Ok(field)
     }
 
@@ -89,9 +106,11 @@ impl Field {
         if self.redis.is_some() {
             modes.insert("redis", Fsync::EverySecond.durability().to_owned());
             modes.insert("redis-always", Fsync::Always.durability().to_owned());
+            modes.insert("redis-off", Fsync::Never.durability().to_owned());
         }
         if self.cluster.is_some() {
-            modes.insert("postgres", crate::peers::postgres::DURABILITY.to_owned());
+            modes.insert("postgres", Commit::Synchronous.durability().to_owned());
+            modes.insert("postgres-async", Commit::Asynchronous.durability().to_owned());
         }
         Ok(modes)
     }
@@ -113,15 +132,43 @@ impl Field {
         subject != Subject::Memory || self.stampede.program().is_some()
     }
 
+    /// The server that is compared.
+    pub(crate) fn stampede(&self) -> &Stampede {
+        &self.stampede
+    }
+
+    /// The peer that most probes compare with.
+    pub(crate) fn redis(&self) -> Result<&Redis> {
+        self.redis.as_ref().context("Redis was not prepared")
+    }
+
+    /// What one closed loop of a row reaches, per second.
+    pub(crate) async fn closed(&self, subject: Subject, load: Load, requests: u64) -> Result<f64> {
+        Ok(self.run(subject, load, requests).await?.per_second)
+    }
+
+    /// Starts the stub with the answers of `load`.
+    pub(crate) async fn stub(&self, load: Load) -> Result<Server> {
+        let samples = self.samples.as_ref().context("the stub has no sample answers")?;
+        let sample = if let Load::SoldOut { .. } = load { &samples.sold_out } else { &samples.accepted };
+        stub::start(sample).await
+    }
+
     /// One timed run.
     pub(crate) async fn measure(&self, row: &Row, subject: Subject, requests: u64) -> Result<Measured> {
+        self.run(subject, row.load, requests).await
+    }
+
+    async fn run(&self, subject: Subject, load: Load, requests: u64) -> Result<Measured> {
         match subject {
-            Subject::Stampede => self.measure_stampede(Mode::Sync, row.load, requests).await,
-            Subject::Memory => self.measure_stampede(Mode::Memory, row.load, requests).await,
-            Subject::Stub => self.measure_stub(row.load, requests).await,
-            Subject::Redis => self.measure_redis(Fsync::EverySecond, row.load, requests).await,
-            Subject::RedisAlways => self.measure_redis(Fsync::Always, row.load, requests).await,
-            Subject::Postgres => self.measure_postgres(row.load, requests).await,
+            Subject::Stampede => self.measure_stampede(Mode::Sync, load, requests).await,
+            Subject::Memory => self.measure_stampede(Mode::Memory, load, requests).await,
+            Subject::Stub => self.measure_stub(load, requests).await,
+            Subject::Redis => self.measure_redis(Fsync::EverySecond, load, requests).await,
+            Subject::RedisAlways => self.measure_redis(Fsync::Always, load, requests).await,
+            Subject::RedisOff => self.measure_redis(Fsync::Never, load, requests).await,
+            Subject::Postgres => self.measure_postgres(Commit::Synchronous, load, requests).await,
+            Subject::PostgresAsync => self.measure_postgres(Commit::Asynchronous, load, requests).await,
         }
     }
 
@@ -183,9 +230,7 @@ impl Field {
     }
 
     async fn measure_stub(&self, load: Load, requests: u64) -> Result<Measured> {
-        let samples = self.samples.as_ref().context("the stub has no sample answers")?;
-        let sample = if let Load::SoldOut { .. } = load { &samples.sold_out } else { &samples.accepted };
-        let server = stub::start(sample).await?;
+        let server = self.stub(load).await?;
         let (address, id) = (server.address(), Some(server.process_id()));
         let offer = format!("sku-{}-0", std::process::id());
         if load == Load::RedisBenchmark {
@@ -212,10 +257,10 @@ impl Field {
         Ok(timed.measured(&counted(load)))
     }
 
-    async fn measure_postgres(&self, load: Load, requests: u64) -> Result<Measured> {
+    async fn measure_postgres(&self, commit: Commit, load: Load, requests: u64) -> Result<Measured> {
         let Load::FewClients { clients } = load else { bail!("PostgreSQL runs no {load:?}") };
         let cluster = self.cluster.as_ref().context("PostgreSQL was not prepared")?;
-        let sold = cluster.start()?.sell(requests + 1, clients, requests).await?;
+        let sold = cluster.start(commit)?.sell(requests + 1, clients, requests).await?;
         ensure!(sold.accepted == requests, "PostgreSQL sold {} of {requests}", sold.accepted);
         let seconds = sold.elapsed.as_secs_f64();
         // Its work is spread over a process per connection: no single process to account for.

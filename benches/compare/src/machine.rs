@@ -43,6 +43,36 @@ impl Machine {
     }
 }
 
+/// A load average from which the machine is called busy, per core.
+const QUIET_LOAD_PER_CORE: f64 = 0.5;
+
+impl Machine {
+    /// Whether other work was under way when this began.
+    pub(crate) fn was_busy(&self) -> bool {
+        self.load_average_before > QUIET_LOAD_PER_CORE * self.cores as f64
+    }
+
+    /// What stands above a table: the machine, the commit, the command, and whether it is to be quoted.
+    pub(crate) fn sentence(&self, command: &str) -> String {
+        let mut text = format!(
+            "- Machine: {}, {} cores, {:.1} GiB, Linux {}; commit {}; load average {:.2} before\n- Disk: {:.0} syncs \
+             of 4 KiB a second, {:.0} of 64 KiB\n- Command: `{command}`\n",
+            self.cpu,
+            self.cores,
+            self.memory_gib,
+            self.kernel,
+            self.commit,
+            self.load_average_before,
+            self.disk_syncs_per_second,
+            self.disk_large_syncs_per_second
+        );
+        if self.was_busy() {
+            text.push_str("\n**The machine was busy with other work when this began: not to be quoted.**\n");
+        }
+        text
+    }
+}
+
 /// The load average of the last minute.
 pub(crate) fn load_average() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg")?;
@@ -64,12 +94,21 @@ pub(crate) fn cpu_time(id: u32) -> Result<Duration> {
 
 /// The most memory that the process `id` ever had, in bytes.
 pub(crate) fn peak_memory(id: u32) -> Result<u64> {
+    status_bytes(id, "VmHWM:")
+}
+
+/// The memory that the process `id` has now, in bytes.
+pub(crate) fn memory(id: u32) -> Result<u64> {
+    status_bytes(id, "VmRSS:")
+}
+
+fn status_bytes(id: u32, name: &str) -> Result<u64> {
     let path = format!("/proc/{id}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let kib: u64 = text
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
-        .with_context(|| format!("{path} has no VmHWM"))?;
+        .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("{path} has no {name}"))?;
     Ok(kib << 10)
 }
 

@@ -23,30 +23,42 @@
 //!   run. The disk is probed in the same run.
 //! - After each timed run on Stampede its feed is read: every accepted reservation is on it, once.
 //!
-//! How long each server takes to come back is another question: `recovery`, a subcommand of its own. So is what an
-//! intent costs the processor: `instructions`.
+//! - Everything else that the target table asks for is a probe (`probes`): the core alone, latency at half of Redis's
+//!   maximum, memory, allocations, growth, a step of load, recovery. Short ones run in each round, long ones once.
+//! - The report begins with the target table, what was missed or could not be run first.
 //!
-//! Straight line: `options` → `drive` (start, sell, drive, check; the servers are in `peers`) → `report`.
+//! Subcommands: `curves` (latency over load), `growth` (cost as work grows), `recovery` (starts after a kill),
+//! `instructions` (what an intent costs the processor). `--quick` tries everything out with small counts.
+//!
+//! Straight line: `options` → `drive` (start, sell, drive, check; the servers are in `peers`) and `probes` → `report`,
+//! by `targets`.
 
 mod alone;
 mod benchmark;
+mod curves;
 mod drive;
 mod figures;
+mod growth;
 mod instructions;
 mod machine;
 mod options;
 mod peers;
+mod plot;
+mod probes;
 mod process;
 mod recovery;
 mod report;
 mod rows;
+mod sizes;
 mod stub;
+mod targets;
 
 use crate::drive::{Field, request_count};
 use crate::machine::Machine;
 use crate::options::{Options, Role};
-use crate::report::{Cell, Circumstances, Report};
-use crate::rows::chosen;
+use crate::report::{Cell, Circumstances, Findings, Report};
+use crate::rows::{chosen, chosen_probes};
+use crate::sizes::Sizes;
 use crate::stub::answer::{Answer, from_hex};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -88,6 +100,14 @@ fn run(options: &Options) -> Result<()> {
                 result = recovery::run(options, command_line()) => result,
                 result = interruption() => result,
             },
+            Some(Role::Curves(options)) => tokio::select! {
+                result = curves::run(options, command_line()) => result,
+                result = interruption() => result,
+            },
+            Some(Role::Growth(options)) => tokio::select! {
+                result = growth::run(options, command_line()) => result,
+                result = interruption() => result,
+            },
             Some(Role::Alone { .. } | Role::Instructions(_)) => Ok(()),
             // Whichever ends first drops the other, and with it every server that runs.
             None => tokio::select! {
@@ -112,8 +132,9 @@ async fn interruption() -> Result<()> {
 
 async fn compare(options: &Options) -> Result<()> {
     refuse_debug_build()?;
-    let rows = chosen(&options.only);
-    let field = Field::prepare(options, &rows).await?;
+    let (rows, probes) = (chosen(&options.only), chosen_probes(&options.only));
+    let sizes = Sizes::of(options.quick);
+    let field = Field::prepare(options, &rows, &probes).await?;
     let circumstances = Circumstances {
         command: command_line(),
         machine: Machine::survey()?,
@@ -122,11 +143,12 @@ async fn compare(options: &Options) -> Result<()> {
     };
     let mut cells: Vec<Cell> = Vec::new();
     for row in &rows {
-        let requests = request_count(row, options.requests);
+        let requests = request_count(row, options.requests());
         let subjects = row.subjects.iter().filter(|&&subject| field.has(subject));
         cells.extend(subjects.map(|subject| Cell::new(row, *subject, requests)));
     }
-    for round in 1..=options.runs {
+    let mut findings = Findings::default();
+    for round in 1..=options.runs() {
         for cell in &mut cells {
             let context = || format!("round {round}, {} on {:?}", cell.row.name, cell.subject);
             let measured =
@@ -134,8 +156,14 @@ async fn compare(options: &Options) -> Result<()> {
             eprintln!("{}: {} {} per second", context(), figures::rate(measured.per_second), cell.row.counts);
             cell.add(measured);
         }
+        for probe in probes.iter().filter(|probe| probe.is_in_each_round) {
+            findings.add(probe.name, probes::run(probe, &field, &sizes, round).await);
+        }
     }
-    let report = Report::new(circumstances, machine::load_average()?, cells);
+    for probe in probes.iter().filter(|probe| !probe.is_in_each_round) {
+        findings.add(probe.name, probes::run(probe, &field, &sizes, 1).await);
+    }
+    let report = Report::new(circumstances, machine::load_average()?, cells, findings);
     options.output.publish(&report.markdown(), &report)
 }
 

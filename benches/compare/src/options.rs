@@ -3,7 +3,8 @@
 //! Parsing and checking only; `main` acts on it.
 
 use crate::alone::{Clock, Task};
-use crate::rows::ROWS;
+use crate::peers::stampede::Stampede;
+use crate::rows;
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -16,14 +17,17 @@ use std::path::PathBuf;
 #[derive(Parser, Debug)]
 #[command(name = "stampede-compare", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
-    /// Rounds; each runs every row on every server once. Fewer than 5 are for trying out.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) runs: u32,
-    /// Requests of one timed run; rows on slow servers take a fixed part of it.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
-    pub(crate) requests: u64,
-    /// Only this row; may be given several times.
-    #[arg(long, value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)))]
+    /// Rounds; each runs every row on every server once. Fewer than 5 are for trying out [default: 5; 1 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: Option<u32>,
+    /// Requests of one timed run; rows on slow servers take a fixed part of it [default: 1000000; 50000 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+    pub(crate) requests: Option<u64>,
+    /// Small counts and one round, to try the harness out; nothing of it is to be quoted
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only this row or probe; may be given several times.
+    #[arg(long, value_name = "ROW", value_parser = PossibleValuesParser::new(rows::names()))]
     pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -35,6 +39,16 @@ pub(crate) struct Options {
     pub(crate) stampede: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) role: Option<Role>,
+}
+
+impl Options {
+    pub(crate) fn runs(&self) -> u32 {
+        self.runs.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.unwrap_or(if self.quick { 50_000 } else { 1_000_000 })
+    }
 }
 
 /// Where a report goes besides standard output.
@@ -80,6 +94,33 @@ pub(crate) struct RecoveryOptions {
     pub(crate) output: Output,
 }
 
+/// How curves are drawn.
+#[derive(Args, Debug)]
+pub(crate) struct FigureOptions {
+    /// The folder for plots, tables and JSON
+    #[arg(long, value_name = "DIR", default_value = "docs/figures")]
+    pub(crate) out: PathBuf,
+    /// Small sizes, to try it out; nothing of it is to be quoted
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The server's binary; otherwise it is built from this workspace, in release mode.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stampede: Option<PathBuf>,
+}
+
+impl FigureOptions {
+    /// The server that is measured.
+    pub(crate) fn stampede(&self) -> Result<Stampede> {
+        self.stampede.clone().map_or_else(Stampede::build, |binary| Ok(Stampede::Binary(binary)))
+    }
+
+    /// Prints the Markdown and writes `name.md` and `name.json` beside the plots.
+    pub(crate) fn publish(&self, name: &str, markdown: &str, report: &impl Serialize) -> Result<()> {
+        let file = |ending: &str| Some(self.out.join(format!("{name}.{ending}")));
+        Output { json: file("json"), markdown: file("md") }.publish(markdown, report)
+    }
+}
+
 /// How instructions are counted.
 #[derive(Args, Debug)]
 pub(crate) struct InstructionsOptions {
@@ -96,6 +137,10 @@ pub(crate) struct InstructionsOptions {
 pub(crate) enum Role {
     /// Fills Stampede and Redis with as many sales, kills them, and times how long they take to serve again
     Recovery(RecoveryOptions),
+    /// Latency over load on Stampede, Redis and the stub, open loop, as plot and table
+    Curves(FigureOptions),
+    /// The cost of a BUY as reservations, offers, connections and shards grow, as plots and table
+    Growth(FigureOptions),
     /// Counts the instructions of one BUY, PAY and group seat with callgrind, and writes them to a file
     Instructions(InstructionsOptions),
     /// Runs a work without a socket; the harness starts this itself.

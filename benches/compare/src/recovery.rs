@@ -16,7 +16,7 @@
 //!
 //! Straight line: this file (order of things) → `subjects` (fill, check, files of each server) → `table`.
 
-mod subjects;
+pub(crate) mod subjects;
 mod table;
 
 use crate::figures::Spread;
@@ -81,6 +81,23 @@ pub(crate) async fn run(options: &RecoveryOptions, command: String) -> Result<()
         rows,
     };
     options.output.publish(&recovery.markdown(), &recovery)
+}
+
+/// Seconds of one start of each with `count` reservations: Stampede's from snapshot and journal, Redis's from its log.
+pub(crate) async fn brief(
+    stampede: &Stampede,
+    redis: &crate::peers::redis::Redis,
+    count: u64,
+) -> Result<(f64, f64)> {
+    let data = StampedeData::create(stampede, count)?;
+    data.fill().await.context("Stampede, while it was filled")?;
+    let ours = time(&Timed::stampede(&data, "Stampede: snapshot at 90 % + journal"), 1).await?;
+    drop(data);
+    let data = RedisData::create(redis, count)?;
+    data.fill().await.context("Redis, while it was filled")?;
+    let theirs = time(&Timed::redis(&data, "Redis: log of commands (AOF)"), 1).await?;
+    let seconds = |row: &Row| row.seconds.first().copied().context("no start was timed");
+    Ok((seconds(&ours)?, seconds(&theirs)?))
 }
 
 async fn stampede_rows(stampede: &Stampede, count: u64, runs: u32) -> Result<Vec<Row>> {

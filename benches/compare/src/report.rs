@@ -4,11 +4,13 @@
 //! all rounds are done. A target that is stated for a syncing server is left unjudged where the
 //! server measured does not sync.
 
+mod judged;
 mod markdown;
 
 use crate::figures::Spread;
 use crate::machine::Machine;
-use crate::rows::{ROWS, Row, Subject, TARGETS, Target};
+use crate::rows::{ROWS, Row, Subject};
+pub(crate) use judged::{Findings, Judged};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -66,7 +68,7 @@ impl Cell {
         self.per_second = Spread::of(&self.rates());
     }
 
-    fn rates(&self) -> Vec<f64> {
+    pub(crate) fn rates(&self) -> Vec<f64> {
         self.rounds.iter().map(|round| round.per_second).collect()
     }
 
@@ -95,27 +97,6 @@ impl Cell {
     }
 }
 
-/// Whether a wanted ratio was reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Verdict {
-    Reached,
-    Below,
-    /// The target is stated for `sync`, and the server measured does not sync.
-    NotJudged,
-    /// Held to nothing.
-    Shown,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Ratio {
-    over: (&'static str, Subject),
-    under: (&'static str, Subject),
-    value: Spread,
-    target: Option<f64>,
-    verdict: Verdict,
-}
-
 /// What a comparison was made with and on.
 #[derive(Debug, Serialize)]
 pub(crate) struct Circumstances {
@@ -134,15 +115,22 @@ pub(crate) struct Report {
     pub(crate) load_average_after: f64,
     pub(crate) rounds: usize,
     pub(crate) cells: Vec<Cell>,
-    pub(crate) ratios: Vec<Ratio>,
+    pub(crate) findings: Findings,
+    /// The target table: what was missed first.
+    pub(crate) judged: Vec<Judged>,
 }
 
 impl Report {
-    pub(crate) fn new(circumstances: Circumstances, load_average_after: f64, cells: Vec<Cell>) -> Self {
+    pub(crate) fn new(
+        circumstances: Circumstances,
+        load_average_after: f64,
+        cells: Vec<Cell>,
+        findings: Findings,
+    ) -> Self {
         let syncs = circumstances.durability.get("stampede").is_some_and(|mode| mode == "sync");
-        let ratios = TARGETS.iter().filter_map(|target| ratio(target, &cells, syncs)).collect();
-        let rounds = cells.iter().map(|cell| cell.rounds.len()).max().unwrap_or(0);
-        Self { circumstances, load_average_after, rounds, cells, ratios }
+        let judged = judged::table(&cells, &findings, syncs);
+        let rounds = cells.iter().map(|cell| cell.rounds.len()).max().unwrap_or(0).max(findings.rounds());
+        Self { circumstances, load_average_after, rounds, cells, findings, judged }
     }
 
     fn cell(&self, row: &str, subject: Subject) -> Option<&Cell> {
@@ -159,26 +147,14 @@ fn row_name<S: serde::Serializer>(row: &Row, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(row.name)
 }
 
-fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Option<&'a Cell> {
+pub(crate) fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Option<&'a Cell> {
     cells.iter().find(|cell| cell.row.name == row && cell.subject == subject)
-}
-
-/// Judges one target; nothing where `--only` left out a side of it.
-fn ratio(target: &Target, cells: &[Cell], syncs: bool) -> Option<Ratio> {
-    let (over, under) = (find(cells, target.over)?, find(cells, target.under)?);
-    let value = Spread::ratio(&over.rates(), &under.rates())?;
-    let verdict = match target.least {
-        None => Verdict::Shown,
-        Some(_) if target.wants_sync && !syncs => Verdict::NotJudged,
-        Some(least) if value.median >= least => Verdict::Reached,
-        Some(_) => Verdict::Below,
-    };
-    Some(Ratio { over: target.over, under: target.under, value, target: target.least, verdict })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Circumstances, Durability, Measured, Report, Verdict};
+    use super::judged::Verdict;
+    use super::{Cell, Circumstances, Durability, Findings, Measured, Report};
     use crate::machine::Machine;
     use crate::rows::{ROWS, Subject};
 
@@ -221,16 +197,16 @@ mod tests {
         let versions = [("Redis", "7.0".to_owned())].into();
         let circumstances =
             Circumstances { command: "the command".to_owned(), machine, versions, durability };
-        Report::new(circumstances, 0.2, cells)
+        Report::new(circumstances, 0.2, cells, Findings::default())
     }
 
     #[test]
     fn a_target_for_sync_is_judged_only_on_a_server_that_syncs() {
-        let verdicts =
-            |mode| -> Vec<Verdict> { report(mode).ratios.iter().map(|ratio| ratio.verdict).collect() };
-        let judged = [Verdict::Reached, Verdict::Reached, Verdict::Below, Verdict::Shown];
+        let verdicts = |mode| -> Vec<Verdict> { report(mode).judged.iter().map(|row| row.verdict).collect() };
+        // What was missed comes first.
+        let judged = [Verdict::Missed, Verdict::Reached, Verdict::Reached, Verdict::Shown];
         assert_eq!(verdicts("sync"), judged);
-        let judged = [Verdict::NotJudged, Verdict::NotJudged, Verdict::Below, Verdict::Shown];
+        let judged = [Verdict::Missed, Verdict::NotJudged, Verdict::NotJudged, Verdict::Shown];
         assert_eq!(verdicts("memory"), judged);
     }
 
@@ -241,7 +217,7 @@ mod tests {
             "850 (800–900), 0.5 + 1.0 cores, 120 events per sync",
             "Stampede (memory)",
             "8.50 (8.00–9.00)",
-            "≥ 8",
+            "≥ 8.00",
             "Rounds: 3, fewer than 5",
             "a processor",
             "15.0 k",
@@ -257,7 +233,7 @@ mod tests {
         let json = serde_json::to_value(report("memory")).unwrap();
         assert_eq!(json["cells"][0]["rounds"][1]["per_second"], 900.0);
         assert_eq!(json["cells"][0]["per_second"]["median"], 850.0);
-        assert_eq!(json["ratios"][2]["verdict"], "below");
+        assert_eq!(json["judged"][0]["verdict"], "missed");
         assert_eq!(json["durability"]["stampede"], "memory");
     }
 }

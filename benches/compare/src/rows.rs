@@ -1,7 +1,7 @@
-//! What is measured: the rows of the table, who runs each, and the ratios that are wanted.
+//! What is measured: the rows of the table and who runs each, and the probes of everything else.
 //!
-//! A declaration only. How a row is driven is in `drive`, how it is shown in `report`. A row's
-//! name is the word for `--only`.
+//! A declaration only. How a row is driven is in `drive`, a probe in `probes`; what is wanted of them in `targets`,
+//! how it is shown in `report`. A name is the word for `--only`.
 
 use serde::Serialize;
 
@@ -17,12 +17,24 @@ pub(crate) enum Subject {
     Redis,
     /// Redis that syncs its log before it answers.
     RedisAlways,
+    /// Redis that keeps no log.
+    RedisOff,
     Postgres,
+    /// `PostgreSQL` that answers a commit before it is on disk.
+    PostgresAsync,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Stampede, Self::Memory, Self::Stub, Self::Redis, Self::RedisAlways, Self::Postgres];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Stampede,
+        Self::Memory,
+        Self::Stub,
+        Self::Redis,
+        Self::RedisAlways,
+        Self::RedisOff,
+        Self::Postgres,
+        Self::PostgresAsync,
+    ];
 }
 
 /// What a row's client does.
@@ -61,10 +73,22 @@ pub(crate) const CONNECTION_COUNT: usize = 50;
 pub(crate) const BENCHMARK_PIPELINE: u64 = 64;
 
 const WIRE: &[Subject] = &[Subject::Stampede, Subject::Stub, Subject::Redis];
-const ALL_MODES: &[Subject] =
-    &[Subject::Stampede, Subject::Memory, Subject::Stub, Subject::Redis, Subject::RedisAlways];
-const DURABLE: &[Subject] =
-    &[Subject::Stampede, Subject::Memory, Subject::Redis, Subject::RedisAlways, Subject::Postgres];
+const ALL_MODES: &[Subject] = &[
+    Subject::Stampede,
+    Subject::Memory,
+    Subject::Stub,
+    Subject::Redis,
+    Subject::RedisAlways,
+    Subject::RedisOff,
+];
+const DURABLE: &[Subject] = &[
+    Subject::Stampede,
+    Subject::Memory,
+    Subject::Redis,
+    Subject::RedisAlways,
+    Subject::Postgres,
+    Subject::PostgresAsync,
+];
 const OWN: &[Subject] = &[Subject::Stampede, Subject::Memory];
 
 /// The table, top to bottom; each round runs it in this order.
@@ -151,64 +175,71 @@ pub(crate) const ROWS: &[Row] = &[
     },
 ];
 
-/// A ratio that the product is held to: one figure over another, from the same run.
+/// What can be probed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Core,
+    CoreJournal,
+    Latency,
+    Memory,
+    Allocations,
+    Growth,
+    Recovery,
+    Spike,
+}
+
+/// One probe.
 #[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) over: (&'static str, Subject),
-    pub(crate) under: (&'static str, Subject),
-    /// Nothing where the ratio is shown for itself.
-    pub(crate) least: Option<f64>,
-    /// Stated for a server that syncs before it answers: another mode proves nothing about it.
-    pub(crate) wants_sync: bool,
+pub(crate) struct Probe {
+    /// The word for `--only`.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// In each round, or once after the last.
+    pub(crate) is_in_each_round: bool,
 }
 
-const fn target(over: &'static str, under: (&'static str, Subject), least: f64, wants_sync: bool) -> Target {
-    Target { over: (over, Subject::Stampede), under, least: Some(least), wants_sync }
+const fn in_each_round(name: &'static str, kind: Kind) -> Probe {
+    Probe { name, kind, is_in_each_round: true }
 }
 
-/// What syncing costs, and what it brings beside a peer that syncs too: shown, and held to nothing.
-const fn shown(row: &'static str, under: Subject) -> Target {
-    Target { over: (row, Subject::Stampede), under: (row, under), least: None, wants_sync: true }
+const fn once(name: &'static str, kind: Kind) -> Probe {
+    Probe { name, kind, is_in_each_round: false }
 }
 
-/// The wanted ratios, in the order of the rows.
-pub(crate) const TARGETS: &[Target] = &[
-    target("buy-64", ("buy-64", Subject::Redis), 8.0, true),
-    target("buy-64", ("buy-64", Subject::Stub), 0.8, true),
-    target("redis-benchmark", ("redis-benchmark", Subject::Redis), 6.0, true),
-    target("redis-benchmark", ("redis-benchmark", Subject::Stub), 0.8, true),
-    target("buy-1", ("buy-1", Subject::Redis), 1.3, true),
-    target("buy-1", ("ping-1", Subject::Stampede), 0.85, true),
-    target("sold-out-64", ("sold-out-64", Subject::Stub), 0.9, false),
-    target("groups", ("buy-64", Subject::Stampede), 0.5, false),
-    shown("buy-64", Subject::Memory),
-    shown("buy-1", Subject::Memory),
-    shown("buy-1-client", Subject::Memory),
-    shown("groups", Subject::Memory),
-    shown("buy-64", Subject::RedisAlways),
-    shown("buy-1", Subject::RedisAlways),
-    shown("buy-1-client", Subject::RedisAlways),
-    shown("buy-8-clients", Subject::Postgres),
+/// Every probe; the long ones come last.
+pub(crate) const PROBES: &[Probe] = &[
+    in_each_round("core", Kind::Core),
+    in_each_round("core-journal", Kind::CoreJournal),
+    in_each_round("latency", Kind::Latency),
+    once("allocations", Kind::Allocations),
+    once("memory", Kind::Memory),
+    once("spike", Kind::Spike),
+    once("growth", Kind::Growth),
+    once("recovery", Kind::Recovery),
 ];
 
 /// The rows that `--only` names; all of them where it names none.
 pub(crate) fn chosen(only: &[String]) -> Vec<&'static Row> {
-    ROWS.iter().filter(|row| only.is_empty() || only.iter().any(|name| name == row.name)).collect()
+    ROWS.iter().filter(|row| is_chosen(only, row.name)).collect()
+}
+
+/// The probes that `--only` names; all of them where it names none.
+pub(crate) fn chosen_probes(only: &[String]) -> Vec<&'static Probe> {
+    PROBES.iter().filter(|probe| is_chosen(only, probe.name)).collect()
+}
+
+fn is_chosen(only: &[String], name: &str) -> bool {
+    only.is_empty() || only.iter().any(|wanted| wanted == name)
+}
+
+/// Every word for `--only`.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name).chain(PROBES.iter().map(|probe| probe.name))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ROWS, TARGETS, chosen};
-
-    #[test]
-    fn every_target_names_a_row_and_one_of_its_subjects() {
-        for target in TARGETS {
-            for (name, subject) in [target.over, target.under] {
-                let row = ROWS.iter().find(|row| row.name == name).unwrap();
-                assert!(row.subjects.contains(&subject), "{name} is not run on {subject:?}");
-            }
-        }
-    }
+    use super::{ROWS, chosen};
 
     #[test]
     fn only_keeps_the_order_of_the_table() {

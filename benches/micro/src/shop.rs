@@ -4,7 +4,7 @@
 //! In `sync` an answer comes after the sync that covers it. Owns the engine and its directory; no clock. Called by
 //! the criterion bench `journal` and by the harness.
 
-use crate::{BATCH, Intents, OFFER, plain};
+use crate::sale::{BATCH, Intents, OFFER, plain};
 use stampede_core::{Answer, Request, Status};
 pub use stampede_engine::Durability;
 use stampede_engine::{Engine, EngineConfig, JournalStatus, Outbox, Outcome};

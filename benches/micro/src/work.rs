@@ -3,7 +3,7 @@
 //! Each checks each answer, so that a bench that measures refusals by mistake fails. Owns no clock; what is timed
 //! is between [`Watch::begin`] and [`Watch::end`]. Called by the criterion bench `core` and by the harness.
 
-use crate::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
+use crate::sale::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
 use stampede_core::{
     Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, Text, UnixMs,
     Unrecorded, encode,

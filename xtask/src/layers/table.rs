@@ -140,15 +140,16 @@ const COMPARE: Crate = Crate {
         Use { package: "stampede-micro", only_from: &["alone"] },
     ],
     layers: &[
-        Layer {
-            about: "the alternating runs; starts after a kill; counted instructions",
-            modules: &["drive", "recovery", "instructions"],
-        },
+        Layer { about: "latency over load", modules: &["curves"] },
+        Layer { about: "what is measured besides throughput", modules: &["probes"] },
+        Layer { about: "cost as work grows; the alternating runs", modules: &["growth", "drive"] },
+        Layer { about: "starts after a kill; counted instructions", modules: &["recovery", "instructions"] },
         Layer { about: "the table", modules: &["report"] },
-        Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "options", "machine"] },
+        Layer { about: "the command line", modules: &["options"] },
+        Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "machine", "targets"] },
         Layer {
-            about: "processes, rows, sums, the stub",
-            modules: &["process", "rows", "figures", "stub", "alone"],
+            about: "processes, rows, sums, sizes, plots, the stub",
+            modules: &["process", "rows", "figures", "sizes", "plot", "stub", "alone"],
         },
     ],
 };
@@ -160,7 +161,10 @@ const MICRO: Crate = Crate {
         Use { package: "stampede-engine", only_from: &[] },
         Use { package: "stampede-core", only_from: &[] },
     ],
-    layers: &[Layer { about: "the core alone; the core with its journal", modules: &["work", "shop"] }],
+    layers: &[
+        Layer { about: "the core alone; the core with its journal", modules: &["work", "shop"] },
+        Layer { about: "ids, offers, machines with a sale on them", modules: &["sale"] },
+    ],
 };
 
 const XTASK: Crate = Crate {

@@ -2,7 +2,7 @@
 //!
 //! Owns a temporary cluster made with `initdb`, the statement, its clients and the check
 //! afterwards. Each purchase is one transaction in one round trip: take a unit from the hot row,
-//! insert the order; the commit is synchronous, as `PostgreSQL` ships. Everything else stays at its
+//! insert the order; the commit is synchronous, as `PostgreSQL` ships, or not. Everything else stays at its
 //! default. As root the programs run as the `postgres` user, as `PostgreSQL` demands.
 
 use crate::process::{self, output_of};
@@ -17,8 +17,32 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls};
 
-/// What stands beside each figure.
-pub(crate) const DURABILITY: &str = "synchronous commit";
+/// When a commit is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Commit {
+    /// Once it is on disk, as it ships.
+    Synchronous,
+    /// Before: a crash loses the last ones.
+    Asynchronous,
+}
+
+impl Commit {
+    /// What stands beside each figure.
+    pub(crate) fn durability(self) -> &'static str {
+        match self {
+            Self::Synchronous => "synchronous commit",
+            Self::Asynchronous => "commit not synchronous",
+        }
+    }
+
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Synchronous => "on",
+            Self::Asynchronous => "off",
+        }
+    }
+}
+
 const PACKAGE: &str = "postgresql";
 const USER: &str = "postgres";
 
@@ -66,12 +90,13 @@ impl Cluster {
     }
 
     /// Starts the server; it runs until the returned value is dropped.
-    pub(crate) fn start(&self) -> Result<Running<'_>> {
+    pub(crate) fn start(&self, commit: Commit) -> Result<Running<'_>> {
         let running = Running { cluster: self };
         let options = format!(
-            "-c listen_addresses={} -p {} -c unix_socket_directories=''",
+            "-c listen_addresses={} -p {} -c unix_socket_directories='' -c synchronous_commit={}",
             self.address.ip(),
-            self.address.port()
+            self.address.port(),
+            commit.setting()
         );
         let (data, log) = (self.data(), self.directory.path().join("server.log"));
         let (data, log_text) = (data.to_string_lossy(), log.to_string_lossy());

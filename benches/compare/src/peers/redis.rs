@@ -20,6 +20,8 @@ use std::process::Command;
 pub(crate) enum Fsync {
     EverySecond,
     Always,
+    /// It keeps no log.
+    Never,
 }
 
 impl Fsync {
@@ -28,13 +30,19 @@ impl Fsync {
         match self {
             Self::EverySecond => "AOF everysec",
             Self::Always => "AOF always",
+            Self::Never => "AOF off",
         }
+    }
+
+    fn log(self) -> &'static str {
+        if self == Self::Never { "no" } else { "yes" }
     }
 
     fn setting(self) -> &'static str {
         match self {
             Self::EverySecond => "everysec",
             Self::Always => "always",
+            Self::Never => "no",
         }
     }
 }
@@ -79,7 +87,7 @@ impl Redis {
         let mut command = Command::new(&self.program);
         command
             .args(["--bind", &address.ip().to_string(), "--port", &address.port().to_string()])
-            .args(["--appendonly", "yes", "--appendfsync", fsync.setting()])
+            .args(["--appendonly", fsync.log(), "--appendfsync", fsync.setting()])
             .args(["--auto-aof-rewrite-percentage", "0", "--save", ""])
             .arg("--dir")
             .arg(directory);

@@ -4,7 +4,7 @@
 
 use crate::peers::redis::{self, Fsync, Redis};
 use crate::peers::stampede::{self, Mode, Stampede};
-use crate::process;
+use crate::process::{self, Server};
 use anyhow::{Context, Result, ensure};
 use stampede_loadgen::closed::{self, ClosedLoop, Work};
 use stampede_loadgen::setup;
@@ -37,8 +37,9 @@ fn counted(start: &str) -> Vec<Part> {
     vec![Part::Text(start.as_bytes().to_vec()), Part::Serial { digits: 12, index: 0 }]
 }
 
-/// Sends `count` times the command `words`, from the serial `first` on, and fails at the first error.
-async fn send(address: SocketAddr, words: Vec<Vec<Part>>, first: u64, count: u64) -> Result<()> {
+/// Sends `count` times the command `words`, from the serial `first` on, and answers how many seconds it took. Fails at
+/// the first error.
+async fn send(address: SocketAddr, words: Vec<Vec<Part>>, first: u64, count: u64) -> Result<f64> {
     let mut plan = ClosedLoop::new(&address.to_string(), Work::Custom(words), count);
     plan.serial_start = first;
     let report = tokio::task::spawn_blocking(move || closed::run(&plan)).await??;
@@ -48,7 +49,7 @@ async fn send(address: SocketAddr, words: Vec<Vec<Part>>, first: u64, count: u64
         "{} of {count} sales were taken; the first error: {error}",
         report.accepted
     );
-    Ok(())
+    Ok(report.elapsed_s)
 }
 
 /// Bytes of all files below `directory` that `is_wanted` by their name.
@@ -80,14 +81,14 @@ async fn wait_for(client: &mut Client, job: &str) -> Result<()> {
 }
 
 /// Stampede with a data directory.
-pub(super) struct StampedeData {
+pub(crate) struct StampedeData {
     program: PathBuf,
     directory: TempDir,
     count: u64,
 }
 
 impl StampedeData {
-    pub(super) fn create(stampede: &Stampede, count: u64) -> Result<Self> {
+    pub(crate) fn create(stampede: &Stampede, count: u64) -> Result<Self> {
         let program = stampede.program().context("recovery starts servers itself")?.to_owned();
         let directory = process::data_directory()?;
         // Snapshots come when this harness asks, and no other time.
@@ -95,11 +96,11 @@ impl StampedeData {
         Ok(Self { program, directory, count })
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
@@ -107,34 +108,51 @@ impl StampedeData {
         self.directory.path().join("data")
     }
 
-    pub(super) fn command(&self) -> Result<(Command, SocketAddr)> {
+    pub(crate) fn command(&self) -> Result<(Command, SocketAddr)> {
         let address = process::free_address()?;
         let mut command = stampede::command(&self.program, address, &self.data(), Mode::Sync)?;
         command.arg("--config").arg(self.directory.path().join("stampede.toml"));
         Ok((command, address))
     }
 
-    /// Sells most, takes a snapshot, sells the rest. The server is killed at the end.
-    pub(super) async fn fill(&self) -> Result<()> {
+    /// Starts the server and opens the sale.
+    pub(crate) async fn start(&self) -> Result<Server> {
         let (server, _) = super::ready("stampede", self.command()?, self.directory()).await?;
-        let address = server.address();
-        let mut client = Client::connect_plain(&address.to_string())?;
+        let mut client = Client::connect_plain(&server.address().to_string())?;
         // Held for a day, so that nothing falls due while the figures are taken.
         let definition = serde_json::json!({ "price": PRICE, "stock": self.count, "hold": "24h" });
         setup::put_offer(&mut client, OFFER, &definition)?;
-        let words = || vec![text("BUY"), text(OFFER), counted(BUYER_START), counted(RESERVATION_START)];
+        Ok(server)
+    }
+
+    /// Sells `count` units to buyers from the serial `first` on.
+    pub(crate) async fn sell(&self, address: SocketAddr, first: u64, count: u64) -> Result<()> {
+        self.sell_timed(address, first, count).await.map(drop)
+    }
+
+    /// The same, with the seconds from the first write to the last answer.
+    pub(crate) async fn sell_timed(&self, address: SocketAddr, first: u64, count: u64) -> Result<f64> {
+        let words = vec![text("BUY"), text(OFFER), counted(BUYER_START), counted(RESERVATION_START)];
+        send(address, words, first, count).await
+    }
+
+    /// Sells most, takes a snapshot, sells the rest. The server is killed at the end.
+    pub(crate) async fn fill(&self) -> Result<()> {
+        let server = self.start().await?;
+        let address = server.address();
         let early = self.count * IN_SNAPSHOT_PERCENT / 100;
-        send(address, words(), 0, early).await?;
+        self.sell(address, 0, early).await?;
+        let mut client = Client::connect_plain(&address.to_string())?;
         client.command(&[b"BGSAVE"])?;
         wait_for(&mut client, "rdb_bgsave_in_progress").await?;
         let snapshots = bytes_of(&self.data(), &|name| name.ends_with(".snapshot"))?;
         ensure!(snapshots > 0, "BGSAVE is done and left no snapshot");
-        send(address, words(), early, self.count - early).await?;
+        self.sell(address, early, self.count - early).await?;
         self.check(address)
     }
 
     /// Fails unless every unit is taken and every invariant holds.
-    pub(super) fn check(&self, address: SocketAddr) -> Result<()> {
+    pub(crate) fn check(&self, address: SocketAddr) -> Result<()> {
         let count = self.count;
         let mut client = Client::connect_plain(&address.to_string())?;
         let pool = client.command(&[b"POOL", b"GET", OFFER.as_bytes()])?;
@@ -150,7 +168,7 @@ impl StampedeData {
     }
 
     /// Removes every snapshot, so that the next start reads the whole journal.
-    pub(super) fn forget_snapshots(&self) -> Result<()> {
+    pub(crate) fn forget_snapshots(&self) -> Result<()> {
         for shard in self.data().read_dir()?.flatten().filter(|entry| entry.path().is_dir()) {
             for file in shard.path().read_dir()?.flatten() {
                 if file.path().extension().is_some_and(|extension| extension == "snapshot") {
@@ -162,38 +180,38 @@ impl StampedeData {
     }
 
     /// Snapshots, and segments with the room that was made ahead in them.
-    pub(super) fn bytes(&self) -> Result<u64> {
+    pub(crate) fn bytes(&self) -> Result<u64> {
         bytes_of(&self.data(), &|name| name.ends_with(".snapshot") || name.ends_with(".journal"))
     }
 }
 
 /// Redis with a data directory.
-pub(super) struct RedisData {
+pub(crate) struct RedisData {
     redis: Redis,
     directory: TempDir,
     count: u64,
 }
 
 impl RedisData {
-    pub(super) fn create(redis: &Redis, count: u64) -> Result<Self> {
+    pub(crate) fn create(redis: &Redis, count: u64) -> Result<Self> {
         Ok(Self { redis: redis.clone(), directory: process::data_directory()?, count })
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    pub(super) fn command(&self) -> Result<(Command, SocketAddr)> {
+    pub(crate) fn command(&self) -> Result<(Command, SocketAddr)> {
         let address = process::free_address()?;
         Ok((self.redis.command(address, self.directory.path(), Fsync::EverySecond), address))
     }
 
     /// Sells everything. The server is killed at the end.
-    pub(super) async fn fill(&self) -> Result<()> {
+    pub(crate) async fn fill(&self) -> Result<()> {
         let (server, _) = super::ready("redis-server", self.command()?, self.directory()).await?;
         let sale = redis::Sale::open(server.address(), self.count)?;
         let mut words: Vec<Vec<Part>> = sale.words("", "").iter().map(|word| text(word)).collect();
@@ -209,12 +227,12 @@ impl RedisData {
         wait_for(&mut client, "aof_pending_bio_fsync").await
     }
 
-    pub(super) fn check(&self, address: SocketAddr) -> Result<()> {
+    pub(crate) fn check(&self, address: SocketAddr) -> Result<()> {
         redis::check(address, self.count)
     }
 
     /// Lets Redis rewrite its log, its own way to start faster. The server is killed at the end.
-    pub(super) async fn rewrite(&self) -> Result<()> {
+    pub(crate) async fn rewrite(&self) -> Result<()> {
         let (server, _) = super::ready("redis-server", self.command()?, self.directory()).await?;
         let mut client = Client::connect_plain(&server.address().to_string())?;
         client.command(&[b"BGREWRITEAOF"])?;
@@ -222,7 +240,7 @@ impl RedisData {
         wait_for(&mut client, "aof_rewrite_in_progress").await
     }
 
-    pub(super) fn bytes(&self) -> Result<u64> {
+    pub(crate) fn bytes(&self) -> Result<u64> {
         bytes_of(&self.directory.path().join("appendonlydir"), &|_| true)
     }
 }

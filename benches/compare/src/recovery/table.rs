@@ -9,9 +9,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-/// A load average from which the machine is called busy, per core.
-const QUIET_LOAD_PER_CORE: f64 = 0.5;
-
 /// Everything that one invocation found out.
 #[derive(Debug, Serialize)]
 pub(super) struct Recovery {
@@ -52,7 +49,7 @@ impl Recovery {
             "From the spawn of a killed server's process until INFO says `loading:0`: median (least–greatest). The files \
              are in the page cache. Each start's record was checked."
         )?;
-        if machine.load_average_before > QUIET_LOAD_PER_CORE * machine.cores as f64 {
+        if machine.was_busy() {
             writeln!(out, "\n**The machine was busy with other work when this began: not to be quoted.**")?;
         }
         writeln!(

@@ -3,15 +3,14 @@
 //! Only layout; nothing is computed here that the JSON does not carry. Each figure stands beside
 //! its durability mode, its spread and the processor time of its server.
 
-use super::{Cell, Circumstances, Ratio, Report, Verdict};
+use super::judged::{Judged, Verdict};
+use super::{Cell, Circumstances, Report};
 use crate::figures::{Spread, rate};
 use crate::rows::Subject;
 use std::fmt::{self, Write};
 
 /// Medians of fewer rounds are for trying the harness out.
 const ROUNDS_MIN: usize = 5;
-/// A load average from which the machine is called busy, per core.
-const QUIET_LOAD_PER_CORE: f64 = 0.5;
 
 impl Report {
     /// The whole report as one Markdown text.
@@ -24,8 +23,8 @@ impl Report {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         self.write_circumstances(out)?;
-        self.write_figures(out)?;
-        self.write_ratios(out)
+        self.write_targets(out)?;
+        self.write_figures(out)
     }
 
     fn write_circumstances(&self, out: &mut String) -> fmt::Result {
@@ -61,13 +60,16 @@ impl Report {
         if self.rounds < ROUNDS_MIN {
             writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;
         }
-        if machine.load_average_before > QUIET_LOAD_PER_CORE * machine.cores as f64 {
+        if machine.was_busy() {
             writeln!(out, "\n**The machine was busy with other work when this began: not to be quoted.**")?;
         }
         Ok(())
     }
 
     fn write_figures(&self, out: &mut String) -> fmt::Result {
+        if self.cells.is_empty() {
+            return Ok(());
+        }
         let shown: Vec<Subject> =
             Subject::ALL.into_iter().filter(|s| self.cells.iter().any(|cell| cell.subject == *s)).collect();
         write!(out, "\n| row | counts | requests |")?;
@@ -89,27 +91,16 @@ impl Report {
         writeln!(out)
     }
 
-    fn write_ratios(&self, out: &mut String) -> fmt::Result {
-        if self.ratios.is_empty() {
+    fn write_targets(&self, out: &mut String) -> fmt::Result {
+        if self.judged.is_empty() {
             return Ok(());
         }
-        writeln!(out, "\n| ratio | of medians (least–greatest in a round) | target | |")?;
-        writeln!(out, "|---|---|---|---|")?;
-        for ratio in &self.ratios {
-            let (over, under) = (self.side(ratio.over), self.side(ratio.under));
-            let Spread { median, min, max } = ratio.value;
-            let target = ratio.target.map_or_else(String::new, |least| format!("≥ {least}"));
-            writeln!(
-                out,
-                "| {over} / {under} | {median:.2} ({min:.2}–{max:.2}) | {target} | {} |",
-                verdict(ratio)
-            )?;
+        writeln!(out, "\n| target | median (least–greatest in a round) | wanted | | |")?;
+        writeln!(out, "|---|---|---|---|---|")?;
+        for Judged { title, shown, target, verdict, note, .. } in &self.judged {
+            writeln!(out, "| {title} | {shown} | {target} | {} | {note} |", word(*verdict))?;
         }
         Ok(())
-    }
-
-    fn side(&self, (row, subject): (&str, Subject)) -> String {
-        format!("{row} on {}", self.subject_title(subject))
     }
 
     /// The subject with its durability, where it has any.
@@ -120,7 +111,9 @@ impl Report {
             Subject::Stub => ("stub", "stub"),
             Subject::Redis => ("Redis + Lua", "redis"),
             Subject::RedisAlways => ("Redis + Lua", "redis-always"),
+            Subject::RedisOff => ("Redis + Lua", "redis-off"),
             Subject::Postgres => ("PostgreSQL", "postgres"),
+            Subject::PostgresAsync => ("PostgreSQL", "postgres-async"),
         };
         self.circumstances
             .durability
@@ -146,10 +139,11 @@ fn figure(cell: &Cell) -> String {
     text
 }
 
-fn verdict(ratio: &Ratio) -> &'static str {
-    match ratio.verdict {
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Missed => "**missed**",
+        Verdict::NotRun => "**not run**",
         Verdict::Reached => "reached",
-        Verdict::Below => "below",
         Verdict::NotJudged => "not judged: stated for `sync`",
         Verdict::Shown => "",
     }

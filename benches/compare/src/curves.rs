@@ -1,0 +1,150 @@
+//! Latency over load, open loop, on Stampede, Redis and the stub: each past its knee.
+//!
+//! ```text
+//! cargo run --release -p stampede-compare -- curves --out docs/figures
+//! ```
+//!
+//! # Method
+//! - One fresh server for each point; everybody gets the same schedule of the same rates, 50 connections, distinct
+//!   buyers of one hot offer. Latency counts from the intended moment; timeouts and BUSY are in it.
+//! - A server that is past its knee (less than nine tenths of what was due is accepted in time) gets one rate more, then
+//!   no further.
+//! - A point at which the generator was late is marked and left out of the plot. Where it is late on the stub, too, is
+//!   the generator's own ceiling.
+
+use crate::drive::Field;
+use crate::machine::Machine;
+use crate::options::FigureOptions;
+use crate::plot::{self, Line, Panel};
+use crate::probes::latency;
+use crate::rows::Subject;
+use crate::sizes::Sizes;
+use anyhow::{Context, Result};
+use plotters::style::RGBColor;
+use serde::Serialize;
+use stampede_loadgen::compare::point::Point;
+use std::fmt::Write;
+
+/// BUYs per second that are offered.
+const RATES: [f64; 14] =
+    [2e3, 5e3, 10e3, 15e3, 20e3, 30e3, 45e3, 70e3, 100e3, 150e3, 220e3, 330e3, 500e3, 750e3];
+/// Of what is due, what is accepted in time below the knee.
+const IN_TIME: f64 = 0.9;
+
+/// Who is driven, and how it is drawn.
+const SUBJECTS: [(Subject, &str, RGBColor); 4] = [
+    (Subject::Stampede, "Stampede (sync)", plot::OURS),
+    (Subject::Redis, "Redis + Lua (everysec)", plot::PEER),
+    (Subject::RedisAlways, "Redis + Lua (always)", plot::PEER_SYNCING),
+    (Subject::Stub, "stub", plot::LIMIT),
+];
+
+#[derive(Debug, Serialize)]
+struct Curve {
+    subject: &'static str,
+    #[serde(skip)]
+    colour: RGBColor,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Serialize)]
+struct Curves {
+    command: String,
+    machine: Machine,
+    seconds_per_point: f64,
+    servers: Vec<Curve>,
+}
+
+/// The subcommand.
+pub(crate) async fn run(options: &FigureOptions, command: String) -> Result<()> {
+    crate::refuse_debug_build()?;
+    let sizes = Sizes::of(options.quick);
+    let field = Field::of_curves(options.stampede()?).await?;
+    let mut curves = Curves {
+        command,
+        machine: Machine::survey()?,
+        seconds_per_point: sizes.curve_s,
+        servers: Vec::new(),
+    };
+    for (subject, title, colour) in SUBJECTS {
+        let mut points = Vec::new();
+        for rate in RATES {
+            let point = latency::point(&field, subject, rate, sizes.curve_s).await;
+            let point = point.with_context(|| format!("{title} at {rate} a second"))?;
+            eprintln!("{title}: {}", sentence(&point));
+            points.push(point);
+            if points.iter().filter(|point| is_past_knee(point)).count() > 1 {
+                break;
+            }
+        }
+        curves.servers.push(Curve { subject: title, colour, points });
+    }
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make {}", options.out.display()))?;
+    plot::draw(
+        &options.out.join("latency.svg"),
+        &[curves.panel("p99", |point| point.p99_us), curves.panel("p99.9", |point| point.p999_us)],
+    )?;
+    options.publish("latency", &curves.markdown(), &curves)
+}
+
+fn is_past_knee(point: &Point) -> bool {
+    point.goodput_per_s < IN_TIME * point.due_per_s
+}
+
+fn sentence(point: &Point) -> String {
+    format!(
+        "{:.0} due, {:.0} accepted a second, p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs, lag p99 {:.0} µs",
+        point.due_per_s, point.goodput_per_s, point.p50_us, point.p99_us, point.p999_us, point.lag_p99_us
+    )
+}
+
+impl Curves {
+    fn panel(&self, name: &str, figure: fn(&Point) -> f64) -> Panel {
+        let line = |curve: &Curve| Line {
+            label: curve.subject.to_owned(),
+            colour: curve.colour,
+            points: curve
+                .points
+                .iter()
+                .filter(|point| !point.lag_matters)
+                .map(|point| (point.due_per_s, figure(point).max(1.0)))
+                .collect(),
+        };
+        Panel {
+            title: format!("{name} from the intended moment, µs"),
+            x_title: "BUY per second, open loop".to_owned(),
+            is_log_y: true,
+            lines: self.servers.iter().map(line).filter(|line| !line.points.is_empty()).collect(),
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = self.machine.sentence(&self.command);
+        // Writing to a string cannot fail.
+        let _written = writeln!(
+            text,
+            "\n| server | due per second | accepted per second | p50 | p99 | p99.9 | lag p99 | client CPU per command | |"
+        );
+        let _written = writeln!(text, "|---|---|---|---|---|---|---|---|---|");
+        for curve in &self.servers {
+            for point in &curve.points {
+                let _written = writeln!(text, "| {} | {}", curve.subject, row(point));
+            }
+        }
+        text
+    }
+}
+
+fn row(point: &Point) -> String {
+    let mark = match (point.lag_matters, is_past_knee(point)) {
+        (true, _) => "the generator was late",
+        (false, true) => "past the knee",
+        (false, false) => "",
+    };
+    let cpu = point.client_cpu_us_per_command.map_or_else(String::new, |cpu| format!("{cpu:.2} µs"));
+    format!(
+        "{:.0} | {:.0} | {:.0} µs | {:.0} µs | {:.0} µs | {:.0} µs | {cpu} | {mark} |",
+        point.due_per_s, point.goodput_per_s, point.p50_us, point.p99_us, point.p999_us, point.lag_p99_us
+    )
+}

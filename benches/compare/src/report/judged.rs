@@ -1,0 +1,160 @@
+//! The target table: every target with its value, its bound and the verdict, what was missed first.
+//!
+//! Joins the rows' rates and the probes' readings with `targets`. A target that is stated for a syncing server is left
+//! unjudged where the server measured does not sync; one whose probe failed says why.
+
+use super::{Cell, find};
+use crate::figures::Spread;
+use crate::targets::{Bound, Reading, TARGETS, Target, Value};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What the probes found, round by round, and those that failed.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Findings {
+    readings: BTreeMap<&'static str, Vec<Reading>>,
+    /// Which probe, and why.
+    failures: BTreeMap<&'static str, String>,
+}
+
+impl Findings {
+    /// Takes what one run of a probe came to.
+    pub(crate) fn add(&mut self, probe: &'static str, outcome: Result<Vec<Reading>>) {
+        match outcome {
+            Ok(readings) => {
+                for reading in readings {
+                    let peer = reading.peer.map_or_else(String::new, |peer| format!(", peer {peer:.3}"));
+                    let note = reading.note.as_deref().unwrap_or_default();
+                    eprintln!("{}: {:.3}{peer} {note}", reading.name, reading.ours);
+                    self.readings.entry(reading.name).or_default().push(reading);
+                }
+            }
+            Err(error) => {
+                eprintln!("{probe}: failed: {error:#}");
+                self.failures.insert(probe, format!("{error:#}"));
+            }
+        }
+    }
+
+    /// The most rounds of any reading.
+    pub(super) fn rounds(&self) -> usize {
+        self.readings.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// Why a reading is missing: its name begins with its probe's.
+    fn failure(&self, name: &str) -> Option<&str> {
+        let found = self.failures.iter().filter(|(probe, _)| name.starts_with(**probe));
+        found.max_by_key(|(probe, _)| probe.len()).map(|(_, why)| why.as_str())
+    }
+}
+
+/// How a target stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Missed,
+    /// Its probe failed.
+    NotRun,
+    Reached,
+    /// The target is stated for `sync`, and the server measured does not sync.
+    NotJudged,
+    /// Held to nothing.
+    Shown,
+}
+
+/// One row of the table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Judged {
+    pub(crate) title: &'static str,
+    /// Nothing where it was not run.
+    pub(crate) value: Option<Spread>,
+    /// The value as people read it.
+    pub(crate) shown: String,
+    pub(crate) target: String,
+    pub(crate) verdict: Verdict,
+    /// What belongs beside it.
+    pub(crate) note: String,
+}
+
+/// Every target that was measured or should have been, what was missed first.
+pub(super) fn table(cells: &[Cell], findings: &Findings, syncs: bool) -> Vec<Judged> {
+    let mut rows: Vec<Judged> =
+        TARGETS.iter().filter_map(|target| judge(target, cells, findings, syncs)).collect();
+    // Stable: within a verdict the order of the targets stays.
+    rows.sort_by_key(|row| row.verdict);
+    rows
+}
+
+/// Nothing where `--only` left the target out.
+fn judge(target: &Target, cells: &[Cell], findings: &Findings, syncs: bool) -> Option<Judged> {
+    let (value, note) = match target.value {
+        Value::Ratio { over, under } => {
+            let (over, under) = (find(cells, over)?, find(cells, under)?);
+            (Spread::ratio(&over.rates(), &under.rates()), String::new())
+        }
+        Value::Reading(name) | Value::OverPeer(name) => {
+            let readings = findings.readings.get(name).map(Vec::as_slice).unwrap_or_default();
+            let why = findings.failure(name);
+            if readings.is_empty() && why.is_none() {
+                return None;
+            }
+            let note = readings.last().and_then(|reading| reading.note.clone()).unwrap_or_default();
+            let note = why.map_or(note.clone(), |why| format!("{note} FAILED: {why}").trim().to_owned());
+            (of_readings(target.value, readings), note)
+        }
+    };
+    let verdict = match value {
+        None => Verdict::NotRun,
+        Some(_) if target.bound == Bound::None => Verdict::Shown,
+        Some(_) if target.wants_sync && !syncs => Verdict::NotJudged,
+        Some(value) if target.bound.holds(value.median) == Some(true) => Verdict::Reached,
+        Some(_) => Verdict::Missed,
+    };
+    let bound = match target.bound {
+        Bound::AtLeast(least) => format!("≥ {}", target.unit.show(least)),
+        Bound::AtMost(most) => format!("≤ {}", target.unit.show(most)),
+        Bound::None => String::new(),
+    };
+    let shown = value.map_or_else(String::new, |value| target.unit.show_spread(value));
+    Some(Judged { title: target.title, value, shown, target: bound, verdict, note })
+}
+
+fn of_readings(value: Value, readings: &[Reading]) -> Option<Spread> {
+    let ours: Vec<f64> = readings.iter().map(|reading| reading.ours).collect();
+    if let Value::OverPeer(_) = value {
+        let peers: Vec<f64> = readings.iter().filter_map(|reading| reading.peer).collect();
+        return Spread::ratio(&ours, &peers);
+    }
+    Spread::of(&ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, Verdict, table};
+    use crate::targets::Reading;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_probe_that_failed_is_named_with_its_reason() {
+        let mut findings = Findings::default();
+        findings.add("spike", Err(anyhow!("no quota here")));
+        findings.add("core", Ok(vec![Reading::alone("core-refused", 25.0)]));
+        let rows = table(&[], &findings, true);
+        let rows: Vec<_> = rows.iter().map(|row| (row.verdict, row.note.as_str())).collect();
+        let failed = (Verdict::NotRun, "FAILED: no quota here");
+        assert_eq!(rows, [failed, failed, (Verdict::Reached, "")]);
+    }
+
+    #[test]
+    fn a_latency_is_judged_over_that_of_its_peer() {
+        let mut findings = Findings::default();
+        for (ours, peer) in [(60.0, 100.0), (40.0, 100.0), (30.0, 100.0)] {
+            let reading = Reading { name: "latency-p99", ours, peer: Some(peer), note: None };
+            findings.add("latency", Ok(vec![reading]));
+        }
+        let rows = table(&[], &findings, true);
+        assert_eq!((rows[0].verdict, rows[0].shown.as_str()), (Verdict::Reached, "0.40 (0.30–0.60)"));
+        assert_eq!(table(&[], &findings, false)[0].verdict, Verdict::NotJudged);
+    }
+}

@@ -1,0 +1,164 @@
+//! One point of a latency curve: one rate, one server, purchases by distinct buyers of one hot offer.
+//!
+//! Called by the comparison harness, once for each rate. Stampede's and Redis's books are compared with the answers
+//! afterwards, and a difference fails the point; a peer without books is driven alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::Pair;
+use crate::class::Class;
+use crate::feed;
+use crate::ledger;
+use crate::open::{self, OpenLoop, Peer};
+use crate::plan::Plan;
+use crate::population::Crowd;
+use crate::report::RunReport;
+use crate::schedule::{Arrivals, Schedule, Shape};
+use crate::setup;
+use crate::wire::client::Client;
+
+/// Commands in flight on one connection; more wait in the client, and their wait counts.
+const IN_FLIGHT_MAX: usize = 1_000;
+
+/// Who is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Stampede, audited.
+    Stampede,
+    /// Redis with the sale script, its stock audited.
+    Redis,
+    /// A server that answers a BUY and keeps nothing.
+    Unchecked,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Drive {
+    /// When BUYs are due.
+    pub shape: Shape,
+    /// For how long, in seconds.
+    pub seconds: f64,
+    /// Over how many connections.
+    pub connections: u16,
+    /// An answer later than this counts as none.
+    pub timeout: Duration,
+}
+
+/// What came of it. Latencies count from the intended moment, in microseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Point {
+    /// BUYs that were due, per second.
+    pub due_per_s: f64,
+    /// Accepted per second, until the last answer.
+    pub goodput_per_s: f64,
+    /// The median.
+    pub p50_us: f64,
+    /// 99 of 100 are faster.
+    pub p99_us: f64,
+    /// 999 of 1,000 are faster.
+    pub p999_us: f64,
+    /// How late the generator was, 99 of 100.
+    pub lag_p99_us: f64,
+    /// Whether the latencies say more about the generator than about the server.
+    pub lag_matters: bool,
+    /// Turned away by overload.
+    pub busy: u64,
+    /// Answered too late, or never.
+    pub timeouts: u64,
+    /// CPU time of the client per command, where the system tells.
+    pub client_cpu_us_per_command: Option<f64>,
+    /// From the first intended moment to the last answer, in seconds.
+    pub elapsed_s: f64,
+    /// The most accepted within one of the slices, per second.
+    pub goodput_peak_per_s: f64,
+}
+
+/// Drives the server at `addr`, which is fresh.
+///
+/// # Errors
+/// The server cannot be reached, or its books differ from its answers.
+pub fn run(addr: &str, target: Target, drive: Drive) -> Result<Point> {
+    let duration = Duration::from_secs_f64(drive.seconds);
+    let schedule = Schedule::new(drive.shape, Arrivals::Poisson, duration, 1)?;
+    ensure!(!schedule.due_ns.is_empty(), "rate × duration: not one intent falls into the run");
+    let plan = Arc::new(crowd(schedule.due_ns.len(), drive.connections).plan(&schedule)?);
+    let open = OpenLoop {
+        addr: addr.to_owned(),
+        connections: drive.connections,
+        threads: 1,
+        in_flight_max: IN_FLIGHT_MAX,
+        timeout: drive.timeout,
+        peer: Peer::Stampede,
+    };
+    let report = match target {
+        Target::Stampede => on_stampede(&plan, &open)?,
+        Target::Redis => {
+            let pair = Pair { stampede: String::new(), redis: addr.to_owned(), rounds: 1 };
+            let result = super::run_redis(&pair, &plan, &open, &ProgressBar::hidden())?;
+            RunReport::new(String::new(), plan.intents.len(), result, None)
+        }
+        Target::Unchecked => {
+            let result = open::run(&plan, &open, &ProgressBar::hidden())?;
+            RunReport::new(String::new(), plan.intents.len(), result, None)
+        }
+    };
+    Ok(Point::of(&report, schedule.due_ns.len() as f64 / drive.seconds))
+}
+
+fn crowd(intents: usize, connections: u16) -> Crowd {
+    Crowd {
+        buyers: intents as u32,
+        offers: 1,
+        zipf: 0.0,
+        duplicates_percent: 0.0,
+        bots_percent: 0.0,
+        pays_percent: 0.0,
+        cancels_percent: 0.0,
+        groups_percent: 0.0,
+        group_size: 3,
+        stock: intents as u64 + 1,
+        price: 1_990,
+        limit: 1,
+        connections,
+        prefix: "curve".to_owned(),
+        seed: 1,
+    }
+}
+
+fn on_stampede(plan: &Arc<Plan>, open: &OpenLoop) -> Result<RunReport> {
+    let mut client = Client::connect(&open.addr)?;
+    let from = feed::mark(&mut client)?;
+    setup::put_offers(&mut client, &plan.offers)?;
+    let result = open::run(plan, open, &ProgressBar::hidden())?;
+    let judgement = ledger::judge(plan, &result.outcomes, &from, &mut client)?;
+    ensure!(judgement.is_clean(), "the server's books differ from its answers: {judgement:?}");
+    Ok(RunReport::new(String::new(), plan.intents.len(), result, Some(judgement)))
+}
+
+impl Point {
+    fn of(report: &RunReport, due_per_s: f64) -> Self {
+        let accepted = |slice: &crate::report::SliceReport| {
+            let count = slice.answers.get(Class::Accepted.name()).copied().unwrap_or(0);
+            count as f64 / slice.length_s
+        };
+        Self {
+            due_per_s,
+            goodput_per_s: report.goodput_per_s,
+            p50_us: report.latency.p50_us,
+            p99_us: report.latency.p99_us,
+            p999_us: report.latency.p999_us,
+            lag_p99_us: report.lag.p99_us,
+            lag_matters: report.lag_matters,
+            busy: report.count(Class::Busy),
+            timeouts: report.count(Class::Timeout),
+            client_cpu_us_per_command: report.client_cpu_us_per_command,
+            elapsed_s: report.elapsed_s,
+            goodput_peak_per_s: report.timeline.iter().map(accepted).fold(0.0, f64::max),
+        }
+    }
+}
