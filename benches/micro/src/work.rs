@@ -139,23 +139,24 @@ pub fn sold_out() -> Machine {
     machine
 }
 
-/// One batch of BUYs, all accepted.
-pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Record) {
-    for (buy, keys) in intents.buys().zip(look_ahead(machine, intents)) {
-        expect(&machine.handle_at(keys, &buy, NOW, record), Status::Held);
+/// Takes the hashes of a batch and reads ahead what it will look up, as a shard does before it decides.
+fn look_ahead<'a>(machine: &Machine, requests: impl Iterator<Item = Request<Text<'a>>>) -> [Keys; BATCH] {
+    let mut keys = [Keys::default(); BATCH];
+    let mut before = None;
+    for (place, request) in keys.iter_mut().zip(requests) {
+        *place = machine.keys(&request, before.as_ref());
+        before = Some(*place);
     }
+    machine.fetch(&keys);
+    keys
 }
 
-/// Reads what a batch of BUYs will look up, as a shard does before it decides.
-fn look_ahead(machine: &Machine, intents: &Intents) -> [Keys; BATCH] {
-    let mut all = [Keys::default(); BATCH];
-    let mut before = None;
-    for (keys, buy) in all.iter_mut().zip(intents.buys()) {
-        *keys = machine.keys(&buy, before.as_ref());
-        before = Some(*keys);
+/// One batch of BUYs, all accepted.
+pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Record) {
+    let keys = look_ahead(machine, intents.buys());
+    for (buy, keys) in intents.buys().zip(keys) {
+        expect(&machine.handle_at(keys, &buy, NOW, record), Status::Held);
     }
-    machine.fetch(&all);
-    all
 }
 
 /// One batch of BUYs, all refused.
@@ -163,7 +164,8 @@ fn look_ahead(machine: &Machine, intents: &Intents) -> [Keys; BATCH] {
 /// # Panics
 /// When one is not.
 pub fn refuse_all(machine: &mut Machine, intents: &Intents) {
-    for (buy, keys) in intents.buys().zip(look_ahead(machine, intents)) {
+    let keys = look_ahead(machine, intents.buys());
+    for (buy, keys) in intents.buys().zip(keys) {
         let answer = machine.handle_at(keys, &buy, NOW, &mut Unrecorded);
         assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
     }
@@ -171,9 +173,10 @@ pub fn refuse_all(machine: &mut Machine, intents: &Intents) {
 
 /// Pays one batch of holds.
 pub fn pay_all(machine: &mut Machine, intents: &Intents) {
-    for index in 0..BATCH {
-        let request = pay(intents.reservations.at(index));
-        expect(&machine.handle(&request, NOW, &mut Unrecorded), Status::Won);
+    let pays = || (0..BATCH).map(|index| pay(intents.reservations.at(index)));
+    let keys = look_ahead(machine, pays());
+    for (pay, keys) in pays().zip(keys) {
+        expect(&machine.handle_at(keys, &pay, NOW, &mut Unrecorded), Status::Won);
     }
 }
 
@@ -189,6 +192,8 @@ pub fn expire_all(machine: &mut Machine) {
 
 /// Opens, joins and pays the groups of one batch of seats.
 pub fn fill_groups(machine: &mut Machine, intents: &Intents) {
+    let buys = look_ahead(machine, intents.buys());
+    let pays = look_ahead(machine, (0..BATCH).map(|index| pay(intents.reservations.at(index))));
     for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
         let seats = leader..leader + GROUP_SIZE as usize;
         for seat in seats.clone() {
@@ -201,12 +206,13 @@ pub fn fill_groups(machine: &mut Machine, intents: &Intents) {
             if let Request::Buy(buy) = &mut buy {
                 buy.group = choice;
             }
-            expect(&machine.handle(&buy, NOW, &mut Unrecorded), Status::Held);
+            expect(&machine.handle_at(buys[seat], &buy, NOW, &mut Unrecorded), Status::Held);
         }
         for seat in seats {
             let formed = seat + 1 == leader + GROUP_SIZE as usize;
             let status = if formed { Status::Won } else { Status::Paid };
-            expect(&machine.handle(&pay(intents.reservations.at(seat)), NOW, &mut Unrecorded), status);
+            let pay = pay(intents.reservations.at(seat));
+            expect(&machine.handle_at(pays[seat], &pay, NOW, &mut Unrecorded), status);
         }
     }
 }
