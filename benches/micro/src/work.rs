@@ -1,7 +1,7 @@
 //! What is done to a machine, a batch at a time: the timed parts of every bench of the core.
 //!
 //! Each checks each answer, so that a bench that measures refusals by mistake fails. Owns no clock; what is timed
-//! is between [`Watch::begin`] and [`Watch::end`]. Called by the criterion bench `core` and by the harness.
+//! is what is given to [`Watch::time`]. Called by the criterion bench `core` and by the harness.
 
 use crate::sale::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
 use stampede_core::{

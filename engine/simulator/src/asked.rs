@@ -40,7 +40,7 @@ impl Asked {
     /// Remembers a request that is about to go out.
     pub(crate) fn note(&mut self, request: &Request<Name>) {
         match request {
-            Request::Buy(buy) => self.buys.entry((buy.offer, buy.id)).or_default().push(buy.clone()),
+            Request::Buy(buy) => self.buys.entry((buy.offer, buy.id)).or_default().push(*buy),
             Request::Pay { offer, id, amount, reference } => {
                 self.pays.entry((offer, id, reference.unwrap_or(""))).or_default().push(*amount);
             }

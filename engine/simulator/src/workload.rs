@@ -99,7 +99,7 @@ impl Workload {
             if sent.len() == SENT_MAX {
                 sent.remove(0);
             }
-            sent.push(buy.clone());
+            sent.push(*buy);
         }
         request
     }

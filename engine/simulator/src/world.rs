@@ -25,6 +25,7 @@ use profile::Profile;
 use stampede_engine::core::Machine;
 use stampede_engine::stepped::{Stepped, Turned};
 use stampede_engine::{Feed, ShardIndex};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What came of one run.
@@ -81,6 +82,8 @@ struct World {
     flip: Option<Flip>,
     /// What an operator cut off because it was damaged.
     repaired: Option<repair::Repaired>,
+    /// Shards whose journal an operator has cut: the snapshots behind the cut are set aside.
+    cut_shards: BTreeSet<usize>,
     /// Where a deposed writer's batch was put, while the machine was off.
     stale: Option<harm::Stale>,
     life: ThisLife,
@@ -98,8 +101,6 @@ struct ShardState {
     is_down: bool,
     /// A write or sync of its journal failed: its next turn must find it down.
     must_fall: bool,
-    /// An operator has cut its journal; the snapshots behind the cut are set aside.
-    was_cut: bool,
 }
 
 /// What befell the process since it started.
@@ -178,6 +179,7 @@ impl World {
             ended: None,
             flip: None,
             repaired: None,
+            cut_shards: BTreeSet::new(),
             stale: None,
             life: ThisLife::default(),
             has_failed_start: false,

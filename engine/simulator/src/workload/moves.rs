@@ -175,7 +175,7 @@ fn buy_again(
     if here.is_empty() {
         return Request::Buy(buy(dice, offer, page));
     }
-    let mut again = here[dice.index(here.len())].clone();
+    let mut again = *here[dice.index(here.len())];
     match dice.below(10) {
         0 => again.buyer = dice.pick(&BUYERS),
         1 => again.qty += 1,

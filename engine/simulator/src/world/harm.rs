@@ -275,7 +275,7 @@ impl World {
         let is_sibling =
             |other: &Path| other.parent() == path.parent() && other.extension() == path.extension();
         let files = self.disk.files();
-        shard_of(path).is_some_and(|shard| self.shards[shard].was_cut)
+        shard_of(path).is_some_and(|shard| self.cut_shards.contains(&shard))
             && files.iter().filter(|(other, _)| is_sibling(other)).count() == 1
     }
 

@@ -139,13 +139,7 @@ impl World {
         let indices: Vec<_> = engine.shards().collect();
         let found: Vec<_> = engine.recovered().cloned().collect();
         if self.shards.is_empty() {
-            let new = |index| ShardState {
-                index,
-                has_opening: false,
-                is_down: false,
-                must_fall: false,
-                was_cut: false,
-            };
+            let new = |index| ShardState { index, has_opening: false, is_down: false, must_fall: false };
             self.shards = indices.into_iter().map(new).collect();
             let dice = self.dice.split();
             let engine = self.engine();

@@ -61,7 +61,7 @@ impl World {
         self.disk.disarm();
         if !self.disk.is_on() {
             self.tally.count(Kind::Deed, "cut that the power ended");
-            self.shards[shard].was_cut = true;
+            self.cut_shards.insert(shard);
             self.end_life(End::PowerLost, false);
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl World {
             Ok(true) => {
                 self.tally.count(Kind::Deed, "damage cut off");
                 self.flip = None;
-                self.shards[shard].was_cut = true;
+                self.cut_shards.insert(shard);
                 self.repaired = Some(Repaired { shard, first, is_done: true });
                 Ok(())
             }
