@@ -1,6 +1,6 @@
 //! What a shard has done so far, in numbers for INFO.
 //!
-//! Only the shard's thread adds, except to `busy`; everybody reads. All accesses are Relaxed: the numbers are for
+//! Only whoever turns the shard adds, one at a time by its seat, except to `busy`; everybody reads. All accesses are Relaxed: the numbers are for
 //! people, order nothing, and may be a batch behind each other.
 
 use crossbeam_utils::CachePadded;

@@ -1,4 +1,4 @@
-//! The queue in front of one shard: many connections push, the shard's thread pops.
+//! The queue in front of one shard: many connections push, whoever turns the shard pops.
 //!
 //! Bounded twice: in runs (the slots of the lock-free queue) and in requests (a count). A run that does not fit is
 //! handed back at once and untouched. The count lives in one word with the mark that the inbox is closed, which makes

@@ -1,6 +1,6 @@
 //! Where a shard's events go, and up to which event they are durable.
 //!
-//! The shard drives a [`Journal`] from its one thread: it records each event as it takes effect, commits at the end of
+//! The shard drives a [`Journal`], from one thread at a time: it records each event as it takes effect, commits at the end of
 //! each turn, and releases answers up to the watermark. [`MemoryJournal`] keeps the last events in memory, for the feed
 //! alone. The journal on disk (`file.rs`) hands what was committed to a writer with a thread of its own, which writes
 //! and syncs one batch while the next fills, and rings the [`Wake`] when the watermark moves. A replicated journal would
@@ -44,7 +44,8 @@ pub enum JournalError {
 /// The durable form of one shard's events.
 pub trait Journal: Send {
     /// Hears once, before the first event, how to wake the shard when the watermark moves. A journal that is durable
-    /// by the time `commit` returns need not keep it.
+    /// by the time `commit` returns need not keep it. [`Wake::ring`] may turn the shard on the calling thread and come
+    /// back into this journal: hold no lock that its other methods take.
     fn attach(&mut self, wake: Arc<Wake>) {
         let _ = wake;
     }

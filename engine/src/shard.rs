@@ -99,8 +99,8 @@ impl Shard {
             return Left::Something;
         }
         // As in the thread's own life: after a panic the machine and the journal are never touched again.
-        let stopped = match catch_unwind(AssertUnwindSafe(|| self.go())) {
-            Ok(Ok(_)) => return self.left(),
+        let stopped = match catch_unwind(AssertUnwindSafe(|| self.go().map(|_| self.left()))) {
+            Ok(Ok(left)) => return left,
             Ok(Err(stopped)) => stopped,
             Err(panic) => Stopped::Panicked(panic_message(panic.as_ref())),
         };
@@ -112,12 +112,14 @@ impl Shard {
     /// that falls due before the thread wakes by itself.
     fn left(&self) -> Left {
         let can_decide = self.has_room() && !(self.queues.is_decided() && self.door.inbox.is_empty());
-        let is_due_before = || match (self.next_due(), self.wakes_at) {
+        // Without room or space nothing due can be told: its thread has its own reason to wake then.
+        let may_tell = self.has_room() && self.journal.full().is_none();
+        let is_due_before = match (self.next_due().filter(|_| may_tell), self.wakes_at) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(due), Some(at)) => due < at,
         };
-        let is_left = !self.is_caught_up || can_decide || self.door.inbox.is_over() || is_due_before();
+        let is_left = !self.is_caught_up || can_decide || self.door.inbox.is_over() || is_due_before;
         if is_left { Left::Something } else { Left::Nothing }
     }
 

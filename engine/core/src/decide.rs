@@ -126,18 +126,9 @@ impl Reservations {
             }
             .into());
         }
-        self.check_room()
-    }
-
-    /// Whether one more reservation, or note, with its texts fits.
-    fn check_room(&self) -> Result<(), No> {
-        if self.has_room() {
+        if self.has_room_for_note() {
             return Ok(());
         }
-        Err(Misuse::Full {
-            what: "reservations, payments and returns of one offer",
-            max: u64::from(u32::MAX),
-        }
-        .into())
+        Err(Misuse::Full { what: "payments and returns of one offer", max: u64::from(u32::MAX) }.into())
     }
 }

@@ -306,7 +306,7 @@ pub enum EndCause {
 }
 
 impl EndCause {
-    /// All of them, each at its number.
+    /// All of them, each at the place of its declaration.
     pub(crate) const ALL: [EndCause; 5] = [
         EndCause::Expired,
         EndCause::Cancelled,
@@ -315,3 +315,11 @@ impl EndCause {
         EndCause::Revoked,
     ];
 }
+
+const _: () = {
+    let mut at = 0;
+    while at < EndCause::ALL.len() {
+        assert!(EndCause::ALL[at] as usize == at, "a cause stands where its declaration does");
+        at += 1;
+    }
+};

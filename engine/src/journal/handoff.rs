@@ -126,6 +126,11 @@ impl Handoff {
         turn.clear();
     }
 
+    /// Whether nothing waits for the writer.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) == 0
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.waiting_bytes.load(Ordering::Relaxed) < READY_BYTES_MAX
     }

@@ -144,8 +144,8 @@ impl Writer {
         match taken {
             Taken::Batch => {
                 if self.batch.bytes.len() >= READY_BYTES_MAX {
-                    // The shard had stopped for want of room, and has it again.
-                    self.ring();
+                    // The shard had stopped for want of room, and has it again. Its own thread: this one has to write.
+                    self.wake_thread();
                 }
                 self.write()?;
                 if self.policy == SyncPolicy::EachBatch || self.until_sync() == Some(Duration::ZERO) {
@@ -241,15 +241,28 @@ impl Writer {
             self.log.publish(self.written);
         }
         self.log.allow_answers(self.written);
-        self.ring();
+        // With the next batch waiting, this thread has something better to do than to send answers off.
+        if self.handoff.is_empty() {
+            self.ring()
+        } else {
+            self.wake_thread()
+        }
         self.log.ring();
     }
 
+    /// Has the shard seen to, by this thread if the shard's own sleeps.
     fn ring(&self) {
         // The lock is let go first: whoever is rung may do much.
         let wake = self.wake.lock().clone();
         if let Some(wake) = wake {
             wake.ring();
+        }
+    }
+
+    fn wake_thread(&self) {
+        let wake = self.wake.lock().clone();
+        if let Some(wake) = wake {
+            wake.wake();
         }
     }
 

@@ -80,7 +80,7 @@ fn serve(seat: &mut Seat<'_>, door: &Door, patience: Patience) -> Result<(), Sto
         }
         let Went::Idle { durable } = shard.go()? else { continue };
         let watch = shard.watch(durable)?;
-        let at_most = shard.sleep(&watch);
+        let at_most = shard.sleep_length(&watch);
         if at_most != Some(Duration::ZERO) && door.wake.is_quiet(patience, &|| shard.has_work(&watch)) {
             MutexGuard::unlocked(seat, || door.wake.sleep(at_most));
         }
@@ -101,7 +101,7 @@ impl Shard {
     }
 
     /// How long a sleep may last, which it notes; `None`: until somebody wakes the thread.
-    fn sleep(&mut self, watch: &Watch) -> Option<Duration> {
+    fn sleep_length(&mut self, watch: &Watch) -> Option<Duration> {
         let now = self.clock.now();
         let length = match (watch.lacks == Lacks::Work, watch.is_full) {
             // What is due waits for space: its deadline is nothing to wake up for.
@@ -117,7 +117,7 @@ impl Shard {
     fn has_work(&self, watch: &Watch) -> bool {
         let (door, journal) = (&self.door, &self.journal);
         let can_decide = match watch.lacks {
-            Lacks::Work => !door.inbox.is_empty(),
+            Lacks::Work => !door.inbox.is_empty() || !self.queues.is_decided(),
             Lacks::Room => journal.has_room(),
             Lacks::Release => false,
         };

@@ -160,7 +160,7 @@ pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mo
     let mut command = Command::new(program);
     command
         .args(["serve", "--listen", &address.to_string()])
-        .args(["--ops", &process::free_address()?.to_string()])
+        .args(["--ops", "127.0.0.1:0"])
         .args(["--durability", mode.durability()])
         .arg("--data")
         .arg(data);

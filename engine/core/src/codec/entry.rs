@@ -6,7 +6,7 @@
 //! ```
 //! `before` is the time of the entry before, or that from which the batch counts. Bits 0, 1 and 2 of `which` say whether
 //! an offer, a reservation and a group are named. A name that the event itself says is not written a second time (see
-//! [`said`]). Called by whoever keeps a journal, for each event on the shard's thread: it appends to the caller's buffer
+//! [`said`]). Called by whoever keeps a journal, for each event as it happens: it appends to the caller's buffer
 //! and allocates nothing else.
 
 use super::{Writer, kind, write_demand, write_offer};

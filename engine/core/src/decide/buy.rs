@@ -6,7 +6,7 @@ use crate::money::{Money, ORDER_UNITS_MAX, Units};
 use crate::offer::{GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
-use crate::state::{Keys, NoteKind, OfferState, State};
+use crate::state::{CampaignBuyers, Keys, NoteKind, OfferState, State};
 use crate::status::{GroupState, Status};
 use crate::store::TextHash;
 use crate::text::Text;
@@ -64,8 +64,21 @@ impl State {
         self.check_limits(offer, buy, known.units)?;
         let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
         self.check_stock(offer, seat, buy.qty)?;
-        offer.reservations.check_room()?;
+        self.check_room(offer)?;
         Ok(accept(at, offer, buy, seat, may_join, now))
+    }
+
+    /// Whether the tables take one more reservation.
+    fn check_room(&self, offer: &OfferState) -> Result<(), No> {
+        let buyers = &self.campaigns[offer.campaign.0].buyers;
+        if offer.reservations.has_room() && buyers.as_ref().is_none_or(CampaignBuyers::has_room) {
+            return Ok(());
+        }
+        Err(Misuse::Full {
+            what: "reservations of one offer, or bytes of their ids",
+            max: u64::from(u32::MAX),
+        }
+        .into())
     }
 
     /// An id that is taken: the same intent stands as it is, another one conflicts.

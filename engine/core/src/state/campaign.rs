@@ -72,6 +72,11 @@ impl CampaignBuyers {
         u64::from(self.rows.len())
     }
 
+    /// Whether one more buyer fits.
+    pub(crate) fn has_room(&self) -> bool {
+        self.rows.len() < u32::MAX - 1_024 && self.texts.has_room(1_024)
+    }
+
     /// Makes room for so many more buyers at once.
     pub(crate) fn reserve(&mut self, buyers: usize) {
         self.ids.reserve(buyers);

@@ -24,6 +24,9 @@ pub(crate) struct Reservations {
     prices: Vec<Money>,
 }
 
+/// Of an offer's bytes of ids, those that no purchase may take.
+const NOTES_BYTES_KEPT: usize = 1 << 30;
+
 /// A price, by its place among the offer's prices: a handful, for any number of reservations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PriceRef(u16);
@@ -99,12 +102,17 @@ impl Reservations {
         self.rows.len()
     }
 
-    /// Whether one more reservation, buyer or note with its texts fits.
+    /// Whether one more reservation fits, with its buyer and its price. What notes will need stays free: a payment must
+    /// not find that later purchases have taken its place.
     pub(crate) fn has_room(&self) -> bool {
         self.rows.len() < u32::MAX - 1_024
-            && self.notes.len() < u32::MAX - 1_024
-            && self.texts.has_room(1_024)
+            && self.texts.has_room(NOTES_BYTES_KEPT)
             && self.prices.len() < usize::from(u16::MAX)
+    }
+
+    /// Whether one more note with its text fits.
+    pub(crate) fn has_room_for_note(&self) -> bool {
+        self.notes.len() < u32::MAX - 1_024 && self.texts.has_room(1_024)
     }
 
     /// Appends a buyer whose id is new. It is found once the indexes are built.
@@ -135,7 +143,7 @@ impl Reservations {
 
     /// The place of a price; a new one begins.
     pub(crate) fn price_ref(&mut self, price: Money) -> PriceRef {
-        let at = self.prices.iter().position(|&known| known == price).unwrap_or_else(|| {
+        let at = self.prices.iter().rposition(|&known| known == price).unwrap_or_else(|| {
             self.prices.push(price);
             self.prices.len() - 1
         });

@@ -1,10 +1,10 @@
 //! The bytes of ids, append-only. A [`TextRef`] is four bytes wide, whatever the length of the text.
 //!
 //! Texts are aligned to two bytes, so that one arena reaches 8 GiB. A text never spans two chunks. It is led by its
-//! length: one byte, or for the few that are longer than an id, a mark and two bytes.
+//! length: one byte, or for the longest free texts a mark and two bytes.
 
 use super::place;
-use crate::text::Text;
+use crate::text::{FREE_BYTES_MAX, Text};
 use alloc::vec::Vec;
 
 /// 2^9 units of two bytes in the first chunk: 1 KiB.
@@ -13,6 +13,11 @@ const UNIT_BYTES: usize = 2;
 /// The first byte of a text whose length takes two more; smaller ones are lengths.
 const LONG: u8 = 0xff;
 const LONG_HEAD_BYTES: usize = 3;
+
+const _: () = assert!(
+    FREE_BYTES_MAX + LONG_HEAD_BYTES <= UNIT_BYTES << FIRST_LOG,
+    "the longest text that is kept fits the first chunk"
+);
 
 /// Where a text lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,7 @@ impl Arena {
     /// Copies a text in.
     pub(crate) fn push(&mut self, text: Text<'_>) -> TextRef {
         let bytes = text.as_bytes();
+        assert!(self.has_room(bytes.len()), "an arena is full: decide checks this before it accepts");
         let short = u8::try_from(bytes.len()).ok().filter(|&length| length != LONG);
         let filled = bytes.len() + if short.is_some() { 1 } else { LONG_HEAD_BYTES };
         let units = filled.div_ceil(UNIT_BYTES) as u32;
@@ -83,7 +89,7 @@ mod tests {
     fn every_text_comes_back_byte_for_byte() {
         let mut arena = Arena::default();
         let texts: Vec<Vec<u8>> =
-            (0..5_000).map(|n: usize| [b'a' + (n % 26) as u8].repeat(1 + n % 1_024)).collect();
+            (0..5_000).map(|n: usize| [b'a' + (n % 26) as u8].repeat(1 + n % 512)).collect();
         let refs: Vec<_> = texts.iter().map(|text| arena.push(Text::stored(text))).collect();
         for (text, at) in texts.iter().zip(refs) {
             assert_eq!(arena.get(at).as_bytes(), text.as_slice());

@@ -74,7 +74,7 @@ pub(super) fn note(
     announced: Announced,
 ) -> Result<(), CodecError> {
     let reservations = &mut offer.reservations;
-    if reservations.note_count() == announced.notes || !reservations.has_room() {
+    if reservations.note_count() == announced.notes || !reservations.has_room_for_note() {
         return Err(read.expected("no more notes than the offer says"));
     }
     let at = place_in(reservations.len(), read)?;
