@@ -243,9 +243,9 @@ impl Writer {
         self.log.allow_answers(self.written);
         // With the next batch waiting, this thread has something better to do than to send answers off.
         if self.handoff.is_empty() {
-            self.ring()
+            self.ring();
         } else {
-            self.wake_thread()
+            self.wake_thread();
         }
         self.log.ring();
     }
