@@ -127,7 +127,7 @@ impl Shop {
         let file = directory.path().join("stampede.toml");
         std::fs::write(&file, "[limits]\nconnections = 20000\n[journal]\nsnapshot_bytes = 0\n")?;
         let address = process::free_address()?;
-        let mut command = command(program, address, &directory.path().join("data"), Mode::Sync)?;
+        let mut command = command(program, address, &directory.path().join("data"), Mode::Sync);
         command.args(["--shards", &self.shards.to_string()]).arg("--config").arg(file);
         Server::start("stampede", command, address, directory).await
     }

@@ -151,12 +151,12 @@ impl Stampede {
 async fn start(program: &Path, mode: Mode) -> Result<Server> {
     let directory = process::data_directory()?;
     let address = process::free_address()?;
-    let command = command(program, address, &directory.path().join("data"), mode)?;
+    let command = command(program, address, &directory.path().join("data"), mode);
     Server::start("stampede", command, address, directory).await
 }
 
 /// The command that serves `data` at `address`.
-pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mode) -> Result<Command> {
+pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mode) -> Command {
     let mut command = Command::new(program);
     command
         .args(["serve", "--listen", &address.to_string()])
@@ -164,7 +164,7 @@ pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mo
         .args(["--durability", mode.durability()])
         .arg("--data")
         .arg(data);
-    Ok(command)
+    command
 }
 
 /// What a server that writes a journal has done so far, all shards together.

@@ -110,7 +110,7 @@ impl StampedeData {
 
     pub(crate) fn command(&self) -> Result<(Command, SocketAddr)> {
         let address = process::free_address()?;
-        let mut command = stampede::command(&self.program, address, &self.data(), Mode::Sync)?;
+        let mut command = stampede::command(&self.program, address, &self.data(), Mode::Sync);
         command.arg("--config").arg(self.directory.path().join("stampede.toml"));
         Ok((command, address))
     }
