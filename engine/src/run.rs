@@ -209,6 +209,7 @@ impl Run {
             let answer = machine.handle_at(keys, &request, now, record);
             self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
         }
+        assert!(self.answers.len() == self.requests.len(), "every request has its keys, and so its answer");
     }
 
     /// Answers what can be answered without changing anything, and refuses the rest for want of space.

@@ -15,7 +15,7 @@ use core::mem;
 
 /// Slots of the first table.
 const SLOTS_FIRST: usize = 16;
-/// Slots of the table before that each insertion clears while entries move. At least three, or the next growth comes
+/// Slots of the table before that each insertion clears while entries move. At least two, or the next growth comes
 /// before the last one is over.
 const MOVED_PER_INSERTION: usize = 8;
 
