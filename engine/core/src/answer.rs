@@ -46,6 +46,18 @@ pub enum Answer<T> {
     Audit(Box<AuditAnswer>),
 }
 
+impl<T> From<Refusal> for Answer<T> {
+    fn from(refusal: Refusal) -> Self {
+        Answer::Refused(refusal)
+    }
+}
+
+impl<T> From<Misuse> for Answer<T> {
+    fn from(misuse: Misuse) -> Self {
+        Answer::Misuse(misuse)
+    }
+}
+
 /// A reservation as it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct ReservationAnswer<T> {

@@ -7,12 +7,21 @@ mod offers;
 mod removal;
 mod reservations;
 
-use crate::event::{Event, Stamp};
-use crate::state::State;
+use crate::event::{Accepted, Event, Stamp};
+use crate::state::{Lookup, State};
 
 impl State {
+    /// Lets an acceptance take effect whose ids were looked up to decide it.
+    pub(crate) fn apply_looked_up(&mut self, stamp: Stamp, accepted: &Accepted<'_>, lookup: Lookup) {
+        self.advance(stamp.id, stamp.at);
+        self.apply_accepted(stamp, accepted, lookup);
+    }
+
     /// Lets one event take effect.
     pub(crate) fn apply(&mut self, stamp: Stamp, event: &Event<'_>) {
+        if let Event::Accepted(accepted) = event {
+            return self.apply_looked_up(stamp, accepted, self.look_up(accepted));
+        }
         self.advance(stamp.id, stamp.at);
         match *event {
             Event::OfferPut { offer, definition, opens } => self.apply_offer_put(offer, definition, opens),
@@ -28,7 +37,7 @@ impl State {
             Event::OfferExtended { offer, by, op } => self.apply_offer_extended(offer, by, op),
             Event::PoolAdded { pool, units, op } => self.apply_pool_added(pool, units, op),
             Event::GroupOpened { offer, expires, .. } => self.apply_group_opened(offer, expires),
-            Event::Accepted(ref accepted) => self.apply_accepted(stamp, accepted),
+            Event::Accepted(_) => unreachable!("an acceptance is looked up first"),
             Event::Paid { offer, reservation, amount, reference, status } => {
                 self.apply_paid(offer, reservation, amount, reference, status);
             }

@@ -171,13 +171,13 @@ impl State {
             let mut sums: BTreeMap<&[u8], u64> = BTreeMap::new();
             for offer in &campaign.offers {
                 let reservations = &self.offer(*offer).reservations;
-                for buyer in reservations.buyers.iter() {
-                    *sums.entry(reservations.text(buyer.id).as_bytes()).or_default() += buyer.units;
+                for (buyer, has) in reservations.buyers() {
+                    *sums.entry(buyer.as_bytes()).or_default() += has.units;
                 }
             }
             for (buyer, sum) in sums {
                 let buyer = crate::text::Text::stored(buyer);
-                let counted = buyers.units(&self.hashes, buyer);
+                let counted = buyers.units(self.hashes.of(buyer), buyer);
                 findings.expect(counted == sum, || {
                     format!(
                         "I3: campaign {} counts {counted} units of buyer {buyer}, its offers {sum}",
@@ -199,26 +199,24 @@ impl State {
 
 /// I3: a buyer's count is the sum over the buyer's live reservations, and within the limit.
 fn audit_buyers(offer: &OfferState, findings: &mut Findings) {
-    let mut sums = vec![(0_u64, 0_u32); offer.reservations.buyers.len() as usize];
+    let mut sums = vec![(0_u64, 0_u32); offer.reservations.buyer_count() as usize];
     for row in offer.reservations.iter() {
         let sum = &mut sums[row.buyer as usize];
         sum.0 += u64::from(row.live_units());
         sum.1 += 1;
     }
-    for (at, (buyer, (units, count))) in offer.reservations.buyers.iter().zip(sums).enumerate() {
-        let name = || offer.reservations.buyer_id(at as u32);
-        findings.expect(buyer.units == units && buyer.count == count, || {
+    for ((buyer, counted), (units, count)) in offer.reservations.buyers().zip(sums) {
+        findings.expect(counted.units == units && counted.count == count, || {
             format!(
-                "I3: offer {} counts {} units in {} reservations of buyer {}, there are {units} in {count}",
+                "I3: offer {} counts {} units in {} reservations of buyer {buyer}, there are {units} in {count}",
                 offer.id(),
-                buyer.units,
-                buyer.count,
-                name()
+                counted.units,
+                counted.count,
             )
         });
         if let Some(max) = offer.definition.limit.buyer {
             findings.expect(units <= u64::from(max), || {
-                format!("I3: buyer {} has {units} units of offer {}, the limit is {max}", name(), offer.id())
+                format!("I3: buyer {buyer} has {units} units of offer {}, the limit is {max}", offer.id())
             });
         }
     }

@@ -11,6 +11,7 @@ mod pay;
 mod removal;
 mod takeback;
 
+pub(crate) use buy::{Acceptance, Purchase};
 pub(crate) use due::expired;
 pub(crate) use operate::Operator;
 pub(crate) use pay::Payment;
@@ -21,31 +22,23 @@ use crate::money::Money;
 use crate::refusal::{Misuse, Refusal};
 use crate::state::{Keys, Reservations, State};
 use crate::text::Text;
-use arrayvec::ArrayVec;
 
 /// The most payment references and returns that one reservation remembers.
 const NOTES_MAX: usize = 1_000;
 
-/// A request that is carried out: what happens, and what the answer shows.
+/// A request about a reservation that is carried out: what happens to it, and what the answer shows.
 #[derive(Debug)]
 pub(crate) struct Verdict<'r> {
-    pub(crate) events: ArrayVec<Event<'r>, 2>,
-    pub(crate) subject: Subject,
+    pub(crate) event: Option<Event<'r>>,
+    pub(crate) offer: OfferIndex,
+    /// The reservation.
+    pub(crate) at: u32,
     /// Whether it was decided before.
     pub(crate) is_replayed: bool,
     /// Whether a payment came too late to win.
     pub(crate) is_late: bool,
     /// What this request makes the storefront owe.
     pub(crate) owe: Money,
-}
-
-/// The reservation that a verdict is about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Subject {
-    /// The one that its last event makes.
-    New(OfferIndex),
-    /// One that exists.
-    Known(OfferIndex, u32),
 }
 
 /// A request that changes nothing.
@@ -70,20 +63,12 @@ impl From<Misuse> for No {
 impl<'r> Verdict<'r> {
     /// The reservation stays as it is.
     pub(crate) fn stands(offer: OfferIndex, at: u32) -> Self {
-        Verdict {
-            events: ArrayVec::new(),
-            subject: Subject::Known(offer, at),
-            is_replayed: false,
-            is_late: false,
-            owe: Money::ZERO,
-        }
+        Verdict { event: None, offer, at, is_replayed: false, is_late: false, owe: Money::ZERO }
     }
 
     /// One event happens to a reservation.
     fn happens(offer: OfferIndex, at: u32, event: Event<'r>) -> Self {
-        let mut verdict = Verdict::stands(offer, at);
-        verdict.events.push(event);
-        verdict
+        Verdict { event: Some(event), ..Verdict::stands(offer, at) }
     }
 
     fn owing(mut self, owe: Money) -> Self {

@@ -100,15 +100,15 @@ impl<'s> Foresight<'s> {
 
     pub(crate) fn buyer(&self, offer: OfferIndex, buyer: u32) -> Option<Answer<Text<'s>>> {
         let state = self.state.offer(offer);
-        let row = &state.reservations.buyers[buyer];
+        let sums = state.reservations.buyer_sums(buyer);
         let id = state.reservations.buyer_id(buyer);
-        let units = row.units - self.units_over(offer, buyer)?;
+        let units = sums.units - self.units_over(offer, buyer)?;
         let newest = state.reservations.of_buyer(buyer).take(LIST_MAX);
         Some(Answer::Buyer(Box::new(BuyerAnswer {
             buyer: id,
             units,
             campaign_units: self.campaign_units(state, id, units)?,
-            count: u64::from(row.count),
+            count: u64::from(sums.count),
             reservations: newest.map(|at| self.reservation(offer, at)).collect::<Option<_>>()?,
         })))
     }
@@ -158,7 +158,7 @@ impl<'s> Foresight<'s> {
         let campaign = &self.state.campaigns[offer.campaign.0];
         let Some(buyers) = &campaign.buyers else { return Some(on_offer) };
         let hash = self.state.hashes.of(buyer);
-        let mut units = buyers.units(&self.state.hashes, buyer);
+        let mut units = buyers.units(hash, buyer);
         for &other in &campaign.offers {
             self.spend(1)?;
             if let Some(at) = self.state.offer(other).reservations.find_buyer(hash, buyer) {

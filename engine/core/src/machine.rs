@@ -12,14 +12,13 @@ mod look;
 mod names;
 mod sweep;
 
-use crate::answer::{Answer, AuditAnswer};
-use crate::decide::{No, Operator, Payment, ReturnOrder, Subject, Verdict};
+use crate::answer::{Answer, AuditAnswer, ReservationAnswer};
+use crate::decide::{Acceptance, No, Operator, Payment, Purchase, ReturnOrder, Verdict};
 use crate::demand::{DemandBoard, Outcome, Seen};
 use crate::event::{Entry, Event, EventId, OfferIndex, Record, Seq, Stamp};
 use crate::refusal::Refusal;
 use crate::request::{Buy, Request};
-use crate::state::{CampaignIndex, Keys, State};
-use crate::status::Status;
+use crate::state::{CampaignIndex, Keys, Lookup, State};
 use crate::text::Text;
 use crate::time::UnixMs;
 
@@ -89,7 +88,7 @@ impl Machine {
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
         let decided = match request {
-            Request::Buy(buy) => self.buy(buy, keys, now, record),
+            Request::Buy(buy) => return self.buy(buy, keys, now, record),
             Request::Pay { offer, id, amount, reference } => {
                 let payment = Payment { amount: *amount, reference: reference.unwrap_or(NO_TEXT) };
                 self.pay(self.state.find_reservation(keys, *offer, *id), payment, now, record)
@@ -144,28 +143,52 @@ impl Machine {
     }
 
     /// A BUY, counted as demand whatever comes of it.
-    fn buy<'r>(
-        &mut self,
-        buy: &Buy<Text<'r>>,
+    fn buy<'a>(
+        &'a mut self,
+        buy: &Buy<Text<'a>>,
         keys: Keys,
         now: UnixMs,
         record: &mut impl Record,
-    ) -> Result<Verdict<'r>, No> {
-        let offer = self.state.offer_of(keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
-        let decided = self.decide_buy(offer, buy, keys, now, record);
-        let outcome = match &decided {
-            Ok(verdict) if verdict.is_replayed => Some(Outcome::Replayed),
-            Ok(verdict) => {
-                self.carry_out(verdict, now, record);
-                Some(Outcome::Accepted(self.status_of(verdict.subject)))
+    ) -> Answer<Text<'a>> {
+        let Some(offer) = self.state.offer_of(keys, buy.offer) else { return Refusal::OfferUnknown.into() };
+        let (outcome, answer) = match self.decide_buy(offer, buy, keys, now, record) {
+            Ok(Purchase::New(acceptance)) => {
+                let event = self.accept(&acceptance, keys, now, record);
+                let stands = self.state.view_accepted(&acceptance.accepted, event, now);
+                (Outcome::Accepted(stands.status), Answer::Reservation(stands))
             }
-            Err(No::Refused(refusal)) => Some(Outcome::Refused(*refusal)),
-            Err(No::Misuse(_)) => None,
+            Ok(Purchase::Repeat(at)) => {
+                let stands = self.state.view_reservation(offer, at, now);
+                (Outcome::Replayed, Answer::Reservation(ReservationAnswer { replayed: true, ..stands }))
+            }
+            Err(No::Refused(refusal)) => (Outcome::Refused(refusal), refusal.into()),
+            Err(No::Misuse(misuse)) => return misuse.into(),
         };
-        if let Some(outcome) = outcome {
-            self.demand.note(offer, Seen { outcome, buyer_hash: keys.buyer.get(), qty: buy.qty, now });
+        self.demand.note(offer, Seen { outcome, buyer_hash: keys.buyer.get(), qty: buy.qty, now });
+        answer
+    }
+
+    /// Lets an acceptance take effect, and what follows for its group. Gives the event of the acceptance itself.
+    fn accept(
+        &mut self,
+        acceptance: &Acceptance<'_>,
+        keys: Keys,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> EventId {
+        let Acceptance { opens, accepted, buyer } = acceptance;
+        if let Some(expires) = *opens {
+            let (offer, group) = (accepted.offer, accepted.id);
+            self.emit(&Event::GroupOpened { offer, group, expires }, now, record);
         }
-        decided
+        let stamp = self.stamp(now);
+        self.state.apply_looked_up(stamp, accepted, Lookup { id: keys.id, buyer: keys.buyer, known: *buyer });
+        self.tell(stamp, &Event::Accepted(*accepted), record);
+        if accepted.seat.is_some() {
+            let at = self.state.offer(accepted.offer).reservations.len() - 1;
+            self.follow_up(accepted.offer, at, now, record);
+        }
+        stamp.id
     }
 
     /// A repeat comes first: it takes nothing, so nothing due can change it. On a group offer everything else hangs
@@ -178,7 +201,7 @@ impl Machine {
         keys: Keys,
         now: UnixMs,
         record: &mut impl Record,
-    ) -> Result<Verdict<'r>, No> {
+    ) -> Result<Purchase<'r>, No> {
         let campaign = self.campaign_of(offer);
         if self.state.offer(offer).definition.group().is_some() {
             match self.state.offer(offer).reservations.find(keys.id, buy.id) {
@@ -230,41 +253,34 @@ impl Machine {
         Ok(verdict)
     }
 
-    /// Lets a verdict's events take effect, and what follows for the group of its reservation.
+    /// Lets a verdict's event take effect, and what follows for the group of its reservation.
     fn carry_out(&mut self, verdict: &Verdict<'_>, now: UnixMs, record: &mut impl Record) {
-        for event in &verdict.events {
+        if let Some(event) = &verdict.event {
             self.emit(event, now, record);
-        }
-        if !verdict.events.is_empty() {
-            let (offer, at) = self.locate(verdict.subject);
-            self.follow_up(offer, at, now, record);
+            self.follow_up(verdict.offer, verdict.at, now, record);
         }
     }
 
-    /// The one place where an event happens.
+    /// Lets an event happen.
     fn emit(&mut self, event: &Event<'_>, now: UnixMs, record: &mut impl Record) {
-        assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);
-        let id = EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) };
-        let stamp = Stamp { id, at: now };
+        let stamp = self.stamp(now);
         self.state.apply(stamp, event);
+        self.tell(stamp, event, record);
+    }
+
+    /// What the next event is called.
+    fn stamp(&self, now: UnixMs) -> Stamp {
+        assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);
+        Stamp { id: EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) }, at: now }
+    }
+
+    /// Records an event that has just taken effect.
+    fn tell(&self, stamp: Stamp, event: &Event<'_>, record: &mut impl Record) {
         record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
     }
 
-    fn locate(&self, subject: Subject) -> (OfferIndex, u32) {
-        match subject {
-            Subject::Known(offer, at) => (offer, at),
-            Subject::New(offer) => (offer, self.state.offer(offer).reservations.len() - 1),
-        }
-    }
-
-    fn status_of(&self, subject: Subject) -> Status {
-        let (offer, at) = self.locate(subject);
-        self.state.offer(offer).reservations.get(at).status
-    }
-
     fn answer(&self, verdict: &Verdict<'_>, now: UnixMs) -> Answer<Text<'_>> {
-        let (offer, at) = self.locate(verdict.subject);
-        let mut answer = self.state.view_reservation(offer, at, now);
+        let mut answer = self.state.view_reservation(verdict.offer, verdict.at, now);
         answer.replayed = verdict.is_replayed;
         answer.late = verdict.is_late;
         answer.owe = verdict.owe;
@@ -339,8 +355,8 @@ impl Machine {
 impl<T> From<No> for Answer<T> {
     fn from(no: No) -> Self {
         match no {
-            No::Refused(refusal) => Answer::Refused(refusal),
-            No::Misuse(misuse) => Answer::Misuse(misuse),
+            No::Refused(refusal) => refusal.into(),
+            No::Misuse(misuse) => misuse.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! builds them anew, and the digest leaves them out. Positions ([`OfferIndex`], …) are given in the order of events.
 
 mod agenda;
+mod buyers;
 mod campaign;
 mod groups;
 mod keys;
@@ -13,9 +14,11 @@ mod pools;
 mod reservations;
 
 pub(crate) use agenda::{Agenda, Due, DueKind, HoldHead};
+pub(crate) use buyers::BuyerSums;
 pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
 pub use keys::Keys;
+pub(crate) use keys::Lookup;
 pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};

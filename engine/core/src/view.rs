@@ -10,7 +10,7 @@ use crate::answer::{
     Answer, BuyerAnswer, GroupAnswer, GroupPart, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary,
     OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
-use crate::event::{GroupIndex, OfferIndex};
+use crate::event::{Accepted, EventId, GroupIndex, OfferIndex};
 use crate::money::{Money, Units};
 use crate::request::StateFilter;
 use crate::state::{OfferState, PoolIndex, Reservation, State};
@@ -45,6 +45,34 @@ impl State {
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
             event: self.event_id(row.event),
             group: offer.group_of(row).map(|group| group_part(offer, group)),
+            replayed: false,
+            late: false,
+            owe: Money::ZERO,
+        }
+    }
+
+    /// A reservation right after its acceptance, and whatever that led to.
+    pub(crate) fn view_accepted<'a>(
+        &'a self,
+        accepted: &Accepted<'a>,
+        event: EventId,
+        now: UnixMs,
+    ) -> ReservationAnswer<Text<'a>> {
+        let Accepted { offer, id, buyer, qty, price, status, expires, seat, .. } = *accepted;
+        if seat.is_some() {
+            // Its group may have formed with it.
+            return self.view_reservation(offer, self.offer(offer).reservations.len() - 1, now);
+        }
+        ReservationAnswer {
+            status,
+            id,
+            buyer,
+            qty,
+            price,
+            amount: price.times(qty),
+            expires,
+            event,
+            group: None,
             replayed: false,
             late: false,
             owe: Money::ZERO,
@@ -92,14 +120,14 @@ impl State {
 
     pub(crate) fn view_buyer(&self, offer: OfferIndex, buyer: u32, now: UnixMs) -> Answer<Text<'_>> {
         let state = self.offer(offer);
-        let row = &state.reservations.buyers[buyer];
+        let sums = state.reservations.buyer_sums(buyer);
         let id = state.reservations.buyer_id(buyer);
         let newest = state.reservations.of_buyer(buyer).take(LIST_MAX);
         Answer::Buyer(Box::new(BuyerAnswer {
             buyer: id,
-            units: row.units,
-            campaign_units: self.campaign_units(state, id, row.units),
-            count: u64::from(row.count),
+            units: sums.units,
+            campaign_units: self.campaign_units(state, id, sums.units),
+            count: u64::from(sums.count),
             reservations: newest.map(|at| self.view_reservation(offer, at, now)).collect(),
         }))
     }
@@ -107,7 +135,7 @@ impl State {
     /// Units that the buyer has in the offer's campaign, given those on the offer.
     pub(crate) fn campaign_units(&self, offer: &OfferState, buyer: Text<'_>, on_offer: u64) -> u64 {
         let campaign = &self.campaigns[offer.campaign.0];
-        campaign.buyers.as_ref().map_or(on_offer, |buyers| buyers.units(&self.hashes, buyer))
+        campaign.buyers.as_ref().map_or(on_offer, |buyers| buyers.units(self.hashes.of(buyer), buyer))
     }
 
     pub(crate) fn view_pool(&self, pool: PoolIndex) -> PoolAnswer<Text<'_>> {

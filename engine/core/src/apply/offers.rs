@@ -41,9 +41,8 @@ impl State {
         }
         let buyers = campaign.buyers.insert(CampaignBuyers::default());
         if let Some(earlier) = earlier {
-            let earlier = &offers[earlier.0].reservations;
-            for buyer in earlier.buyers.iter() {
-                buyers.add(hashes, earlier.text(buyer.id), buyer.units);
+            for (buyer, sums) in offers[earlier.0].reservations.buyers() {
+                buyers.add(hashes.of(buyer), buyer, sums.units);
             }
         }
     }

@@ -45,17 +45,17 @@ impl State {
         }
         let Some(known) = buyers else { return };
         let remaining = live.iter().map(|&other| &offers[other.0].reservations);
-        let count: u64 = remaining.clone().map(|other| u64::from(other.buyers.len())).sum();
+        let count: u64 = remaining.clone().map(|other| u64::from(other.buyer_count())).sum();
         if count < known.len() / 2 {
             *known = CampaignBuyers::default();
             for other in remaining {
-                for buyer in other.buyers.iter() {
-                    known.add(hashes, other.text(buyer.id), buyer.units);
+                for (buyer, sums) in other.buyers() {
+                    known.add(hashes.of(buyer), buyer, sums.units);
                 }
             }
         } else {
-            for buyer in gone.buyers.iter().filter(|buyer| buyer.units > 0) {
-                known.remove(hashes, gone.text(buyer.id), buyer.units);
+            for (buyer, sums) in gone.buyers().filter(|(_, sums)| sums.units > 0) {
+                known.remove(hashes.of(buyer), buyer, sums.units);
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::event::{Accepted, EndCause, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
 use crate::money::{Money, Units};
 use crate::request::Restock;
-use crate::state::{Due, DueKind, Ending, NoteKind, OfferState, Reservation, Seating, State};
+use crate::state::{Due, DueKind, Ending, Lookup, NoteKind, OfferState, Reservation, Seating, State};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
 
@@ -17,18 +17,18 @@ pub(super) struct Return<'a> {
 }
 
 impl State {
-    pub(super) fn apply_accepted(&mut self, stamp: Stamp, accepted: &Accepted<'_>) {
+    pub(super) fn apply_accepted(&mut self, stamp: Stamp, accepted: &Accepted<'_>, lookup: Lookup) {
         assert!(accepted.qty > 0, "I2: a reservation of no units is accepted");
         let offer = accepted.offer;
         let units = u64::from(accepted.qty);
-        let State { offers, hashes, .. } = self;
-        let state = &mut offers[offer.0];
-        let buyer = state.reservations.buyer(hashes, accepted.buyer);
+        let state = self.offer_mut(offer);
+        let reservations = &mut state.reservations;
+        let buyer = lookup.known.unwrap_or_else(|| reservations.push_buyer(lookup.buyer, accepted.buyer));
         let seat = accepted.seat.map(|seat| state.groups.seats.push(seating(state, seat)));
         let is_cut = accepted.expires.is_some_and(|expires| expires < stamp.at.after(state.definition.hold));
         let deadline = accepted.expires.map_or(0, |expires| state.stored_deadline(expires));
         let price = state.reservations.price_ref(accepted.price);
-        let at = state.reservations.push(hashes, accepted.id, |id| Reservation {
+        let at = state.reservations.push(lookup.id, accepted.id, |id| Reservation {
             id,
             buyer,
             qty: accepted.qty,
@@ -86,16 +86,21 @@ impl State {
 
     /// A reservation takes its units, and its seat: when it is accepted, and when a late payment takes them again.
     fn take(&mut self, offer: OfferIndex, at: u32) {
-        let state = self.offer_mut(offer);
+        let State { offers, campaigns, pools, hashes, .. } = self;
+        let state = &mut offers[offer.0];
         let row = state.reservations.get(at);
-        let (units, buyer, status) = (u64::from(row.qty), row.buyer, row.status);
-        let seat = row.seat.map(|seat| seat.get() - 1);
-        state.reservations.buyers[buyer].units += units;
+        let (qty, buyer, status) = (row.qty, row.buyer, row.status);
+        let (units, seat) = (u64::from(qty), row.seat.map(|seat| seat.get() - 1));
+        state.reservations.gain(buyer, qty);
         state.units_held += units;
-        let is_reserved = state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group));
-        self.count_in_campaign(offer, at, units);
-        if !is_reserved {
-            self.each_take(offer, |pool, per_unit| pool.hold(per_unit * units));
+        if let Some(counts) = &mut campaigns[state.campaign.0].buyers {
+            let buyer = state.reservations.buyer_id(buyer);
+            counts.add(hashes.of(buyer), buyer, units);
+        }
+        if !state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group)) {
+            for take in &state.takes {
+                pools[take.pool.0].hold(u64::from(take.units) * units);
+            }
         }
         if let Some(seat) = seat {
             self.sit_down(offer, at, seat, status);
@@ -159,9 +164,9 @@ impl State {
         assert!(row.status == from, "I4: a reservation that is {} becomes {}", row.status.name(), to.name());
         row.status = to;
         row.ending.set_cause(cause);
-        let (units, buyer, seat) = (u64::from(row.qty), row.buyer, row.seat.map(|seat| seat.get() - 1));
-        let buyer_units = &mut state.reservations.buyers[buyer].units;
-        *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
+        let (qty, buyer, seat) = (row.qty, row.buyer, row.seat.map(|seat| seat.get() - 1));
+        let units = u64::from(qty);
+        state.reservations.lose(buyer, qty);
         state.units_held -= units;
         let is_reserved = state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group));
         self.count_out_of_campaign(offer, reservation.0, units);
@@ -230,8 +235,7 @@ impl State {
         let units = u64::from(qty);
         let state = self.offer_mut(offer);
         let buyer = state.reservations.get(reservation.0).buyer;
-        let buyer_units = &mut state.reservations.buyers[buyer].units;
-        *buyer_units = buyer_units.checked_sub(units).expect("I3: a buyer gives back more than was counted");
+        state.reservations.lose(buyer, qty);
         state.units_sold -= units;
         self.count_out_of_campaign(offer, reservation.0, units);
         self.each_take(offer, |pool, per_unit| match restock {
@@ -247,21 +251,13 @@ impl State {
         self.each_take(offer, |pool, per_unit| pool.sell(per_unit * units));
     }
 
-    /// Counts units of the buyer in the campaign, where the campaign keeps counts.
-    fn count_in_campaign(&mut self, offer: OfferIndex, at: u32, units: u64) {
-        let State { campaigns, offers, hashes, .. } = self;
-        let state = &offers[offer.0];
-        if let Some(buyers) = &mut campaigns[state.campaign.0].buyers {
-            buyers.add(hashes, state.reservations.buyer_of(at), units);
-        }
-    }
-
     /// Takes units of the buyer out of the campaign's count.
     fn count_out_of_campaign(&mut self, offer: OfferIndex, at: u32, units: u64) {
         let State { campaigns, offers, hashes, .. } = self;
         let state = &offers[offer.0];
-        if let Some(buyers) = &mut campaigns[state.campaign.0].buyers {
-            buyers.remove(hashes, state.reservations.buyer_of(at), units);
+        if let Some(counts) = &mut campaigns[state.campaign.0].buyers {
+            let buyer = state.reservations.buyer_of(at);
+            counts.remove(hashes.of(buyer), buyer, units);
         }
     }
 
@@ -281,7 +277,7 @@ impl State {
         }
         groups.list(group, size, merges);
         let buyer = reservations.get(reservation).buyer;
-        reservations.buyers[buyer].group = crate::state::one_up(group.0);
+        reservations.seat_buyer(buyer, Some(group));
         self.schedule_groups(offer);
     }
 
@@ -310,7 +306,7 @@ impl State {
         groups.get_mut(group).paid -= u32::from(from == Status::Paid);
         groups.list(group, size, merges);
         let buyer = reservations.get(groups.seats[seat].reservation).buyer;
-        reservations.buyers[buyer].group = None;
+        reservations.seat_buyer(buyer, None);
         self.schedule_groups(offer);
     }
 

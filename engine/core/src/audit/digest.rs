@@ -105,10 +105,10 @@ fn digest_reservations(digest: &mut Digest, offer: &OfferState) {
             digest_note(digest, offer, note.kind);
         }
     }
-    for buyer in reservations.buyers.iter() {
-        digest.text(reservations.text(buyer.id));
-        digest.number(buyer.units);
-        digest.number(u64::from(buyer.count) << 32 | buyer.group.map_or(0, |group| u64::from(group.get())));
+    for (buyer, sums) in reservations.buyers() {
+        digest.text(buyer);
+        digest.number(sums.units);
+        digest.number(u64::from(sums.count) << 32 | sums.group.map_or(0, |group| u64::from(group.get())));
     }
 }
 

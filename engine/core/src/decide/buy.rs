@@ -1,18 +1,16 @@
 //! BUY: one atomic decision, in the order of its checks.
 
-use super::{No, Subject, Verdict};
-use crate::event::{Accepted, Event, GroupIndex, OfferIndex, Seat, Sent};
-use crate::money::{Money, ORDER_UNITS_MAX, Units};
+use super::No;
+use crate::event::{Accepted, GroupIndex, OfferIndex, Seat, Sent};
+use crate::money::{ORDER_UNITS_MAX, Units};
 use crate::offer::{GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
-use crate::state::{CampaignBuyers, Keys, NoteKind, OfferState, State};
+use crate::state::{BuyerSums, CampaignBuyers, Keys, NoteKind, OfferState, State};
 use crate::status::{GroupState, Status};
-use crate::store::TextHash;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use crate::view::group_id;
-use arrayvec::ArrayVec;
 
 /// The seat that an intent would get.
 #[derive(Clone, Copy)]
@@ -25,12 +23,23 @@ enum SeatPlan {
     Join(GroupIndex),
 }
 
-/// The buyer as the offer knows it.
-struct Known {
-    /// Units that the buyer has.
-    units: u64,
-    /// Whether the buyer sits in an open group.
-    in_open_group: bool,
+/// What a BUY that is not refused leads to.
+#[derive(Debug)]
+pub(crate) enum Purchase<'r> {
+    /// The same intent was here before: this reservation stands as it is.
+    Repeat(u32),
+    /// A new reservation.
+    New(Acceptance<'r>),
+}
+
+/// A new reservation, as decided.
+#[derive(Debug)]
+pub(crate) struct Acceptance<'r> {
+    /// When the time of the group is up that it opens, if it opens one.
+    pub(crate) opens: Option<UnixMs>,
+    pub(crate) accepted: Accepted<'r>,
+    /// The buyer's position, if the offer knows the buyer.
+    pub(crate) buyer: Option<u32>,
 }
 
 impl State {
@@ -40,7 +49,7 @@ impl State {
         buy: &Buy<Text<'r>>,
         keys: Keys,
         now: UnixMs,
-    ) -> Result<Verdict<'r>, No> {
+    ) -> Result<Purchase<'r>, No> {
         if buy.qty == 0 || buy.qty > ORDER_UNITS_MAX {
             return Err(Misuse::UnitsRange { argument: "QTY" }.into());
         }
@@ -60,12 +69,19 @@ impl State {
         if !offer.definition.admit.admits(buy) {
             return Err(Refusal::NotAdmitted.into());
         }
-        let known = known_buyer(offer, buy.buyer, keys.buyer);
-        self.check_limits(offer, buy, known.units)?;
-        let seat = self.plan_seat(offer, buy, may_join, known.in_open_group, now)?;
+        let find_buyer = || offer.reservations.find_buyer(keys.buyer, buy.buyer);
+        // Where nothing hangs on what the buyer has, a refusal is spared the look.
+        let limit = offer.definition.limit;
+        let counts = limit.buyer.is_some() || limit.campaign.is_some() || buy.group != GroupChoice::Alone;
+        let known = counts.then(find_buyer);
+        let has = known.flatten().map(|buyer| offer.reservations.buyer_sums(buyer)).unwrap_or_default();
+        self.check_limits(offer, buy, has.units)?;
+        let seat = self.plan_seat(offer, buy, may_join, has, now)?;
         self.check_stock(offer, seat, buy.qty)?;
         self.check_room(offer)?;
-        Ok(accept(at, offer, buy, seat, may_join, now))
+        let buyer = known.unwrap_or_else(find_buyer);
+        let (accepted, opens) = accept(at, offer, buy, seat, may_join, now);
+        Ok(Purchase::New(Acceptance { opens, accepted, buyer }))
     }
 
     /// Whether the tables take one more reservation.
@@ -82,7 +98,7 @@ impl State {
     }
 
     /// An id that is taken: the same intent stands as it is, another one conflicts.
-    fn decide_repeat<'r>(&self, at: OfferIndex, known: u32, buy: &Buy<Text<'r>>) -> Result<Verdict<'r>, No> {
+    fn decide_repeat<'r>(&self, at: OfferIndex, known: u32, buy: &Buy<Text<'r>>) -> Result<Purchase<'r>, No> {
         let offer = self.offer(at);
         let row = offer.reservations.get(known);
         let referrer = offer.reservations.notes(known).find_map(|note| match note.kind {
@@ -98,7 +114,7 @@ impl State {
         } else if referrer != buy.referrer {
             "REFERRER"
         } else {
-            return Ok(Verdict::stands(at, known).replayed());
+            return Ok(Purchase::Repeat(known));
         };
         Err(Refusal::IdConflict { field }.into())
     }
@@ -140,7 +156,7 @@ impl State {
         offer: &OfferState,
         buy: &Buy<Text<'_>>,
         may_join: bool,
-        in_open_group: bool,
+        has: BuyerSums,
         now: UnixMs,
     ) -> Result<SeatPlan, No> {
         let named = match buy.group {
@@ -148,7 +164,7 @@ impl State {
             GroupChoice::New | GroupChoice::Any => None,
             GroupChoice::Join(id) => Some(self.find_open_group(offer, id, now)?),
         };
-        if in_open_group {
+        if offer.sits_in_open_group(has) {
             return Err(Refusal::GroupMember.into());
         }
         match (named, buy.group) {
@@ -197,17 +213,6 @@ impl State {
             wanted <= u128::from(self.pools[take.pool.0].available())
         })
     }
-}
-
-fn known_buyer(offer: &OfferState, buyer: Text<'_>, hash: TextHash) -> Known {
-    let Some(at) = offer.reservations.find_buyer(hash, buyer) else {
-        return Known { units: 0, in_open_group: false };
-    };
-    let row = &offer.reservations.buyers[at];
-    let in_open_group = row
-        .group
-        .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
-    Known { units: row.units, in_open_group }
 }
 
 /// Whether GROUP fits the offer at all; if not, the caller's code has to change.
@@ -278,17 +283,14 @@ fn accept<'r>(
     plan: SeatPlan,
     may_join: bool,
     now: UnixMs,
-) -> Verdict<'r> {
+) -> (Accepted<'r>, Option<UnixMs>) {
     let definition = &offer.definition;
-    let mut events = ArrayVec::new();
-    let group = match plan {
-        SeatPlan::None => None,
-        SeatPlan::Join(group) => Some((group, offer.group_deadline(offer.groups.get(group)))),
+    let (group, opens) = match plan {
+        SeatPlan::None => (None, None),
+        SeatPlan::Join(group) => (Some((group, offer.group_deadline(offer.groups.get(group)))), None),
         SeatPlan::Open => {
-            let open = definition.group().map_or(Millis::new(0), |rule| rule.open);
-            let expires = now.after(open);
-            events.push(Event::GroupOpened { offer: at, group: buy.id, expires });
-            Some((GroupIndex(offer.groups.rows.len()), expires))
+            let expires = now.after(definition.group().map_or(Millis::new(0), |rule| rule.open));
+            (Some((GroupIndex(offer.groups.rows.len()), expires)), Some(expires))
         }
     };
     let price = match group {
@@ -297,7 +299,7 @@ fn accept<'r>(
     };
     let is_free = price.is_zero();
     let held_until = now.after(definition.hold);
-    events.push(Event::Accepted(Accepted {
+    let accepted = Accepted {
         offer: at,
         id: buy.id,
         buyer: buy.buyer,
@@ -311,8 +313,8 @@ fn accept<'r>(
         expires: (!is_free).then(|| group.map_or(held_until, |(_, expires)| held_until.min(expires))),
         seat: group.map(|(group, _)| Seat { group, sent: as_sent(offer, buy.group, group), may_join }),
         referrer: buy.referrer,
-    }));
-    Verdict { events, subject: Subject::New(at), is_replayed: false, is_late: false, owe: Money::ZERO }
+    };
+    (accepted, opens)
 }
 
 fn as_sent(offer: &OfferState, choice: GroupChoice<Text<'_>>, group: GroupIndex) -> Sent {

@@ -2,7 +2,7 @@
 //! again.
 
 use super::{No, Verdict};
-use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
+use crate::event::{EndCause, Event, OfferIndex, ReservationIndex};
 use crate::money::Money;
 use crate::offer::Late;
 use crate::refusal::Refusal;
@@ -58,12 +58,8 @@ impl State {
         let mut verdict = verdict.owing(owe).late(row.status.is_ended());
         if !owe.is_zero() {
             let reference = payment.reference;
-            verdict.events.push(Event::Owed {
-                offer: at,
-                reservation: ReservationIndex(reservation),
-                reference,
-                owe,
-            });
+            let reservation = ReservationIndex(reservation);
+            verdict.event = Some(Event::Owed { offer: at, reservation, reference, owe });
         }
         Ok(verdict)
     }
@@ -82,20 +78,17 @@ impl State {
         if !offer.may_retake(row) {
             return false;
         }
-        let buyer = &offer.reservations.buyers[row.buyer];
+        let buyer = offer.reservations.buyer_sums(row.buyer);
         let buyer_id = offer.reservations.buyer_id(row.buyer);
         if self.check_buyer_limits(offer, buyer_id, row.qty, buyer.units).is_err() {
             return false;
         }
         let Some(at) = offer.group_of(row) else { return self.has_stock(offer, u64::from(row.qty)) };
         let group = offer.groups.get(at);
-        let sits_elsewhere = buyer
-            .group
-            .is_some_and(|group| offer.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open);
         group.state == GroupState::Open
             && offer.group_deadline(group) > now
             && group.seats < offer.group_size()
-            && !sits_elsewhere
+            && !offer.sits_in_open_group(buyer)
             && (offer.is_reserved_by(Some(at)) || self.has_stock(offer, u64::from(row.qty)))
     }
 }

@@ -40,13 +40,13 @@ impl State {
             if !first.is_some_and(|first| campaign.counts_buyers(first)) {
                 continue;
             }
-            let counts = campaign.offers.iter().map(|offer| offers[offer.0].reservations.buyers.len());
+            let counts = campaign.offers.iter().map(|offer| offers[offer.0].reservations.buyer_count());
             let mut buyers = CampaignBuyers::default();
             buyers.reserve(counts.max().unwrap_or(0) as usize);
             for offer in &campaign.offers {
                 let reservations = &offers[offer.0].reservations;
-                for buyer in reservations.buyers.iter() {
-                    buyers.add(hashes, reservations.text(buyer.id), buyer.units);
+                for (buyer, sums) in reservations.buyers() {
+                    buyers.add(hashes.of(buyer), buyer, sums.units);
                 }
             }
             campaign.buyers = Some(buyers);

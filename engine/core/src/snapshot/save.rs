@@ -99,7 +99,7 @@ fn write_offer_row(out: &mut Writer<'_>, offer: &OfferState) {
     });
     out.number(offer.groups.formed);
     out.number(offer.groups.failed);
-    out.small(offer.reservations.buyers.len());
+    out.small(offer.reservations.buyer_count());
     out.small(offer.reservations.len());
     out.small(offer.reservations.note_count());
     out.small(offer.groups.rows.len());
@@ -134,11 +134,11 @@ fn save_reservations<E, P: FnMut(&[u8]) -> Result<(), E>>(
     }
     let reservations = &offer.reservations;
     pieces.begin_of(tag::BUYERS, index)?;
-    for buyer in reservations.buyers.iter() {
+    for (buyer, sums) in reservations.buyers() {
         pieces.row(|out| {
-            out.text(reservations.text(buyer.id));
-            out.number(buyer.units);
-            out.place(buyer.group);
+            out.text(buyer);
+            out.number(sums.units);
+            out.place(sums.group);
         })?;
     }
     pieces.begin_of(tag::RESERVATIONS, index)?;

@@ -4,7 +4,7 @@
 
 use super::agenda::{Agenda, Due};
 use crate::event::OfferIndex;
-use crate::store::{Arena, Column, Hashes, Index, TextRef};
+use crate::store::{Arena, Column, Index, TextHash, TextRef};
 use crate::text::Text;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -83,26 +83,26 @@ impl CampaignBuyers {
     }
 
     /// Units that the buyer has now.
-    pub(crate) fn units(&self, hashes: &Hashes, buyer: Text<'_>) -> u64 {
-        self.find(hashes, buyer).map_or(0, |row| self.rows[row].1)
+    pub(crate) fn units(&self, hash: TextHash, buyer: Text<'_>) -> u64 {
+        self.find(hash, buyer).map_or(0, |row| self.rows[row].1)
     }
 
-    pub(crate) fn add(&mut self, hashes: &Hashes, buyer: Text<'_>, units: u64) {
-        let row = self.find(hashes, buyer).unwrap_or_else(|| {
+    pub(crate) fn add(&mut self, hash: TextHash, buyer: Text<'_>, units: u64) {
+        let row = self.find(hash, buyer).unwrap_or_else(|| {
             let row = self.rows.push((self.texts.push(buyer), 0));
-            self.ids.insert(hashes.of(buyer), row);
+            self.ids.insert(hash, row);
             row
         });
         self.rows[row].1 += units;
     }
 
-    pub(crate) fn remove(&mut self, hashes: &Hashes, buyer: Text<'_>, units: u64) {
-        let row = self.find(hashes, buyer).expect("I3: a buyer who has units stands in the campaign");
+    pub(crate) fn remove(&mut self, hash: TextHash, buyer: Text<'_>, units: u64) {
+        let row = self.find(hash, buyer).expect("I3: a buyer who has units stands in the campaign");
         let count = &mut self.rows[row].1;
         *count = count.checked_sub(units).expect("I3: a buyer gives back more than was counted");
     }
 
-    fn find(&self, hashes: &Hashes, buyer: Text<'_>) -> Option<u32> {
-        self.ids.find(hashes.of(buyer), |row| self.texts.get(self.rows[row].0) == buyer)
+    fn find(&self, hash: TextHash, buyer: Text<'_>) -> Option<u32> {
+        self.ids.find(hash, |row| self.texts.get(self.rows[row].0) == buyer)
     }
 }

@@ -1,6 +1,7 @@
 //! One offer: its definition, its window, its reservations, its groups and its sums.
 
 use super::agenda::Due;
+use super::buyers::BuyerSums;
 use super::campaign::CampaignIndex;
 use super::groups::{Group, Groups};
 use super::pools::PoolTake;
@@ -190,6 +191,11 @@ impl OfferState {
     pub(crate) fn place_finger(&mut self, group: GroupIndex) {
         let row = self.groups.get_mut(group);
         row.cursor = row.cursor.or(row.head);
+    }
+
+    /// Whether a buyer who has this sits in a group that is open.
+    pub(crate) fn sits_in_open_group(&self, has: BuyerSums) -> bool {
+        has.group.is_some_and(|group| self.groups.get(GroupIndex(group.get() - 1)).state == GroupState::Open)
     }
 
     /// Whether the unit of a seat in this group belongs to the group rather than to the member.

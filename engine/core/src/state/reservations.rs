@@ -1,8 +1,9 @@
-//! The reservations of one offer and the buyers who made them.
+//! The reservations of one offer. Who made them is in `buyers`.
 //!
 //! A reservation is never removed: its id must answer the same for as long as the offer lives. Rare facts (payment
 //! references, returns, referrers) are notes in a list of their own, so that the common reservation stays small.
 
+use super::buyers::Buyers;
 use crate::event::{EndCause, Seq};
 use crate::money::{Money, Units};
 use crate::request::Restock;
@@ -14,12 +15,11 @@ use core::num::NonZeroU32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Reservations {
-    rows: Column<Reservation>,
+    pub(super) rows: Column<Reservation>,
     ids: Index,
-    pub(crate) buyers: Column<Buyer>,
-    buyer_ids: Index,
+    pub(super) buyers: Buyers,
     notes: Column<Note>,
-    texts: Arena,
+    pub(super) texts: Arena,
     /// The prices at which units were bought, each once.
     prices: Vec<Money>,
 }
@@ -63,20 +63,6 @@ pub(crate) struct Reservation {
 // Every live reservation pays for each byte.
 const _: () = assert!(size_of::<Reservation>() == 48, "a reservation is three quarters of a cache line");
 
-#[derive(Debug)]
-pub(crate) struct Buyer {
-    pub(crate) id: TextRef,
-    /// Units held, paid and won.
-    pub(crate) units: u64,
-    /// Reservations ever made.
-    pub(crate) count: u32,
-    /// The newest reservation, as position + 1.
-    pub(crate) newest: Option<NonZeroU32>,
-    /// The last group that the buyer sat down in, as position + 1; counts while that group is open and the seat
-    /// is taken.
-    pub(crate) group: Option<NonZeroU32>,
-}
-
 /// A rare fact about a reservation.
 #[derive(Debug)]
 pub(crate) struct Note {
@@ -115,30 +101,18 @@ impl Reservations {
         self.notes.len() < u32::MAX - 1_024 && self.texts.has_room(1_024)
     }
 
-    /// Appends a buyer whose id is new. It is found once the indexes are built.
-    pub(crate) fn append_buyer(&mut self, id: Text<'_>) -> &mut Buyer {
-        let id = self.texts.push(id);
-        let at = self.buyers.push(Buyer { id, units: 0, count: 0, newest: None, group: None });
-        &mut self.buyers[at]
-    }
-
     /// Appends a reservation whose id is new, linked to its buyer. It is found once the indexes are built.
     pub(crate) fn append(&mut self, id: Text<'_>, make: impl FnOnce(TextRef) -> Reservation) -> u32 {
-        let at = self.rows.len();
         let mut row = make(self.texts.push(id));
-        let buyer = &mut self.buyers[row.buyer];
-        row.previous_of_buyer = buyer.newest;
-        buyer.newest = one_up(at);
-        buyer.count += 1;
+        row.previous_of_buyer = self.link_to_buyer(row.buyer);
         self.rows.push(row)
     }
 
     /// Builds the indexes of everything that was appended.
     pub(crate) fn build_indexes(&mut self, hashes: &Hashes) {
-        let hash_of = |id| hashes.of(self.texts.get(id));
-        let ids = Index::of_all((0..self.rows.len()).map(|at| hash_of(self.rows[at].id)));
-        let buyer_ids = Index::of_all((0..self.buyers.len()).map(|at| hash_of(self.buyers[at].id)));
-        (self.ids, self.buyer_ids) = (ids, buyer_ids);
+        let ids = Index::of_all((0..self.rows.len()).map(|at| hashes.of(self.id(at))));
+        let buyer_ids = Index::of_all((0..self.buyer_count()).map(|at| hashes.of(self.buyer_id(at))));
+        (self.ids, self.buyers.ids) = (ids, buyer_ids);
     }
 
     /// The place of a price; a new one begins.
@@ -174,54 +148,30 @@ impl Reservations {
     /// Reads the places of an id and of a buyer's, so that looking them up soon does not wait.
     #[inline]
     pub(crate) fn touch(&self, id: TextHash, buyer: TextHash) -> u64 {
-        self.ids.touch(id) ^ self.buyer_ids.touch(buyer)
+        self.ids.touch(id) ^ self.buyers.ids.touch(buyer)
     }
 
     pub(crate) fn find(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {
         self.ids.find(hash, |at| self.texts.get(self.rows[at].id) == id)
     }
 
-    pub(crate) fn find_buyer(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {
-        self.buyer_ids.find(hash, |at| self.texts.get(self.buyers[at].id) == id)
-    }
-
     pub(crate) fn id(&self, at: u32) -> Text<'_> {
         self.texts.get(self.rows[at].id)
-    }
-
-    pub(crate) fn buyer_id(&self, buyer: u32) -> Text<'_> {
-        self.texts.get(self.buyers[buyer].id)
-    }
-
-    /// The buyer of a reservation.
-    pub(crate) fn buyer_of(&self, at: u32) -> Text<'_> {
-        self.buyer_id(self.rows[at].buyer)
     }
 
     pub(crate) fn text(&self, at: TextRef) -> Text<'_> {
         self.texts.get(at)
     }
 
-    /// The buyer's position; an unknown buyer begins.
-    pub(crate) fn buyer(&mut self, hashes: &Hashes, id: Text<'_>) -> u32 {
-        let hash = hashes.of(id);
-        self.find_buyer(hash, id).unwrap_or_else(|| {
-            let at = self.buyers.len();
-            self.append_buyer(id);
-            self.buyer_ids.insert(hash, at);
-            at
-        })
-    }
-
     /// Appends a reservation whose id is new, linked to its buyer.
     pub(crate) fn push(
         &mut self,
-        hashes: &Hashes,
+        hash: TextHash,
         id: Text<'_>,
         make: impl FnOnce(TextRef) -> Reservation,
     ) -> u32 {
         let at = self.append(id, make);
-        self.ids.insert(hashes.of(id), at);
+        self.ids.insert(hash, at);
         at
     }
 
@@ -239,16 +189,6 @@ impl Reservations {
             let note = &self.notes[next?.get() - 1];
             next = note.previous;
             Some(note)
-        })
-    }
-
-    /// The reservations of a buyer, newest first.
-    pub(crate) fn of_buyer(&self, buyer: u32) -> impl Iterator<Item = u32> {
-        let mut next = self.buyers[buyer].newest;
-        core::iter::from_fn(move || {
-            let at = next?.get() - 1;
-            next = self.rows[at].previous_of_buyer;
-            Some(at)
         })
     }
 

@@ -28,7 +28,7 @@ impl Announced {
     pub(super) fn check(&self, offer: &OfferState) -> Result<(), &'static str> {
         let Announced { buyers, reservations, notes, groups, seats } = *self;
         let came = [
-            (offer.reservations.buyers.len(), buyers),
+            (offer.reservations.buyer_count(), buyers),
             (offer.reservations.len(), reservations),
             (offer.reservations.note_count(), notes),
             (offer.groups.rows.len(), groups),

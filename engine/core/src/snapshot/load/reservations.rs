@@ -3,21 +3,21 @@
 use super::offers::{Announced, deadline, place_up_to};
 use super::place_in;
 use crate::codec::{CodecError, Reader};
-use crate::event::Seq;
+use crate::event::{GroupIndex, Seq};
 use crate::money::MAX_NUMBER;
 use crate::state::{Ending, NoteKind, OfferState, Reservation};
 
 /// More reservations of one buyer than can be hold fewer units than this, so that sums over offers stay in range.
 const BUYER_UNITS_MAX: u64 = MAX_NUMBER;
 
-/// How many reservations a buyer has is counted as they come.
+/// How many reservations and units a buyer has is counted as the reservations come; the digest tells whether it is so.
 pub(super) fn buyer(
     read: &mut Reader<'_>,
     offer: &mut OfferState,
     announced: Announced,
 ) -> Result<(), CodecError> {
     let reservations = &mut offer.reservations;
-    if reservations.buyers.len() == announced.buyers || !reservations.has_room() {
+    if reservations.buyer_count() == announced.buyers || !reservations.has_room() {
         return Err(read.expected("no more buyers than the offer says"));
     }
     let id = read.text()?;
@@ -27,7 +27,9 @@ pub(super) fn buyer(
     }
     let group = place_up_to(announced.groups, read)?;
     let buyer = reservations.append_buyer(id);
-    (buyer.units, buyer.group) = (units, group);
+    if let Some(group) = group {
+        reservations.seat_buyer(buyer, Some(GroupIndex(group.get() - 1)));
+    }
     Ok(())
 }
 
@@ -41,7 +43,7 @@ pub(super) fn reservation(
         return Err(read.expected("no more reservations than the offer says"));
     }
     let id = read.text()?;
-    let buyer = place_in(reservations.buyers.len(), read)?;
+    let buyer = place_in(reservations.buyer_count(), read)?;
     let (qty, returned) = (read.small()?, read.small()?);
     if returned > qty {
         return Err(read.expected("no more units returned than bought before this byte"));
@@ -51,7 +53,7 @@ pub(super) fn reservation(
     let event = Seq(read.number()?);
     let seat = place_up_to(announced.seats, read)?;
     let (status, cause, is_cut) = (read.status()?, read.end_cause()?, read.fact()?);
-    reservations.append(id, |id| Reservation {
+    let at = reservations.append(id, |id| Reservation {
         id,
         buyer,
         qty,
@@ -65,6 +67,7 @@ pub(super) fn reservation(
         status,
         ending: Ending::new(cause, is_cut),
     });
+    reservations.gain(buyer, reservations.get(at).live_units());
     Ok(())
 }
 
