@@ -28,12 +28,12 @@ impl Spread {
         Some(Self { median, min, max })
     }
 
-    /// How often `over` holds `under`, both measured in the same rounds.
-    pub(crate) fn ratio(over: &[f64], under: &[f64]) -> Option<Self> {
-        let rounds: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
-        let within = Self::of(&rounds)?;
-        let median = Self::of(over)?.median / Self::of(under)?.median;
-        Some(Self { median, ..within })
+    /// How often `over` holds `under`, both measured in the same rounds; a round in which one is missing has no ratio.
+    pub(crate) fn ratio(over: &[Option<f64>], under: &[Option<f64>]) -> Option<Self> {
+        let pairs = over.iter().zip(under).filter_map(|(over, under)| Some((*over)? / (*under)?));
+        let within = Self::of(&pairs.collect::<Vec<_>>())?;
+        let all = |values: &[Option<f64>]| Self::of(&values.iter().copied().flatten().collect::<Vec<_>>());
+        Some(Self { median: all(over)?.median / all(under)?.median, ..within })
     }
 }
 
@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn a_ratio_spreads_over_rounds_and_not_over_mixed_pairs() {
         // Each round is slow or fast on both sides alike: the ratio stays 2.
-        let ratio = Spread::ratio(&[2.0, 20.0, 4.0], &[1.0, 10.0, 2.0]).unwrap();
+        let (over, under) = ([2.0, 20.0, 4.0].map(Some), [1.0, 10.0, 2.0].map(Some));
+        let ratio = Spread::ratio(&over, &under).unwrap();
         assert_eq!(ratio, Spread { median: 2.0, min: 2.0, max: 2.0 });
     }
 

@@ -15,7 +15,9 @@
 //!   Hash tables grow and pages are touched for the first time within the timed run, on every server alike.
 //! - What is accepted, refused and answered otherwise is counted apart. After each timed run the server's
 //!   own record must agree with the answers: AUDIT and POOL GET on Stampede, stock and buyers on Redis, stock
-//!   and orders on `PostgreSQL`. A difference fails the comparison.
+//!   and orders on `PostgreSQL`. A difference fails the timed run: its figure is left out, the report says why, and
+//!   the comparison goes on and ends with an error.
+//! - The report is written after every timed run, so that a comparison that is ended early leaves what it had.
 //! - *The stub* (`stub`) is the wire's limit: it parses the same frames and answers the bytes that Stampede
 //!   answered just before, deciding and storing nothing.
 //! - The durability mode stands beside each figure. Stampede runs as it is started without a word, in `sync`,
@@ -56,11 +58,11 @@ mod targets;
 use crate::drive::{Field, request_count};
 use crate::machine::Machine;
 use crate::options::{Options, Role};
-use crate::report::{Cell, Circumstances, Findings, Report};
+use crate::report::{Cell, Circumstances, Report};
 use crate::rows::{chosen, chosen_probes};
 use crate::sizes::Sizes;
 use crate::stub::answer::{Answer, from_hex};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -147,24 +149,25 @@ async fn compare(options: &Options) -> Result<()> {
         let subjects = row.subjects.iter().filter(|&&subject| field.has(subject));
         cells.extend(subjects.map(|subject| Cell::new(row, *subject, requests)));
     }
-    let mut findings = Findings::default();
+    let mut report = Report::new(circumstances, cells);
     for round in 1..=options.runs() {
-        for cell in &mut cells {
-            let context = || format!("round {round}, {} on {:?}", cell.row.name, cell.subject);
-            let measured =
-                field.measure(cell.row, cell.subject, cell.requests).await.with_context(context)?;
-            eprintln!("{}: {} {} per second", context(), figures::rate(measured.per_second), cell.row.counts);
-            cell.add(measured);
+        for index in 0..report.cells.len() {
+            let Cell { row, subject, requests, .. } = report.cells[index];
+            let outcome = field.measure(row, subject, requests).await;
+            report.add(index, round, outcome)?;
+            options.output.save(&report.markdown(), &report)?;
         }
         for probe in probes.iter().filter(|probe| probe.is_in_each_round) {
-            findings.add(probe.name, probes::run(probe, &field, &sizes, round).await);
+            report.find(probe.name, probes::run(probe, &field, &sizes, round).await)?;
+            options.output.save(&report.markdown(), &report)?;
         }
     }
     for probe in probes.iter().filter(|probe| !probe.is_in_each_round) {
-        findings.add(probe.name, probes::run(probe, &field, &sizes, 1).await);
+        report.find(probe.name, probes::run(probe, &field, &sizes, 1).await)?;
+        options.output.save(&report.markdown(), &report)?;
     }
-    let report = Report::new(circumstances, machine::load_average()?, cells, findings);
-    options.output.publish(&report.markdown(), &report)
+    options.output.publish(&report.markdown(), &report)?;
+    report.must_be_whole()
 }
 
 fn refuse_debug_build() -> Result<()> {

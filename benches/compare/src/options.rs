@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the same work on Stampede and its peers, in one run, and prints medians, spreads and ratios.
 #[derive(Parser, Debug)]
@@ -54,10 +54,10 @@ impl Options {
 /// Where a report goes besides standard output.
 #[derive(Args, Debug)]
 pub(crate) struct Output {
-    /// Also write the report as JSON, every round in it.
+    /// Also write the report as JSON, every round in it; it is written anew after each timed run.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Also write the report as Markdown.
+    /// Also write the report as Markdown; it is written anew after each timed run.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 }
@@ -66,15 +66,28 @@ impl Output {
     /// Prints the Markdown, and writes what was asked for.
     pub(crate) fn publish(&self, markdown: &str, report: &impl Serialize) -> Result<()> {
         println!("{markdown}");
+        self.save(markdown, report)
+    }
+
+    /// Writes what was asked for. Called after every timed run, so that whatever ends a long comparison early leaves
+    /// what it had.
+    pub(crate) fn save(&self, markdown: &str, report: &impl Serialize) -> Result<()> {
         if let Some(path) = &self.markdown {
-            fs::write(path, markdown).with_context(|| format!("cannot write {}", path.display()))?;
+            replace(path, markdown)?;
         }
         if let Some(path) = &self.json {
-            let json = serde_json::to_string_pretty(report)?;
-            fs::write(path, json + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+            replace(path, &(serde_json::to_string_pretty(report)? + "\n"))?;
         }
         Ok(())
     }
+}
+
+/// Writes a file beside and renames it: a reader finds the old text or the new one, never half of it.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// How recovery is measured.

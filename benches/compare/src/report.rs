@@ -1,18 +1,21 @@
 //! What a comparison came to: every round's figure, medians, ratios, and what they were measured on.
 //!
-//! Gathers and judges; `markdown` lays it out for people, serde for programs. Called by `main` once
-//! all rounds are done. A target that is stated for a syncing server is left unjudged where the
-//! server measured does not sync.
+//! Gathers and judges; `markdown` lays it out for people, serde for programs. Called by `main` after each timed
+//! run, so that what is written is whole at any moment. A target that is stated for a syncing server is left
+//! unjudged where the server measured does not sync.
 
 mod judged;
 mod markdown;
 
-use crate::figures::Spread;
-use crate::machine::Machine;
+use crate::figures::{Spread, rate};
+use crate::machine::{Machine, load_average};
 use crate::rows::{ROWS, Row, Subject};
-pub(crate) use judged::{Findings, Judged};
+use crate::targets::Reading;
+use anyhow::ensure;
+use judged::{Findings, Judged};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// One timed run of one row on one subject.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -54,22 +57,31 @@ pub(crate) struct Cell {
     pub(crate) row: &'static Row,
     pub(crate) subject: Subject,
     pub(crate) requests: u64,
-    pub(crate) rounds: Vec<Measured>,
+    /// Nothing where the timed run failed: rounds stay in step with those of other cells.
+    pub(crate) rounds: Vec<Option<Measured>>,
+    /// Why timed runs failed.
+    pub(crate) failures: Vec<String>,
     pub(crate) per_second: Option<Spread>,
 }
 
 impl Cell {
     pub(crate) fn new(row: &'static Row, subject: Subject, requests: u64) -> Self {
-        Self { row, subject, requests, rounds: Vec::new(), per_second: None }
+        Self { row, subject, requests, rounds: Vec::new(), failures: Vec::new(), per_second: None }
     }
 
-    pub(crate) fn add(&mut self, measured: Measured) {
-        self.rounds.push(measured);
-        self.per_second = Spread::of(&self.rates());
+    fn add(&mut self, outcome: Result<Measured, String>) {
+        match outcome {
+            Ok(measured) => self.rounds.push(Some(measured)),
+            Err(why) => {
+                self.rounds.push(None);
+                self.failures.push(why);
+            }
+        }
+        self.per_second = Spread::of(&self.rates().into_iter().flatten().collect::<Vec<_>>());
     }
 
-    pub(crate) fn rates(&self) -> Vec<f64> {
-        self.rounds.iter().map(|round| round.per_second).collect()
+    pub(crate) fn rates(&self) -> Vec<Option<f64>> {
+        self.rounds.iter().map(|round| round.map(|round| round.per_second)).collect()
     }
 
     /// The median of the cores that the server used; nothing where it was not measured.
@@ -88,12 +100,12 @@ impl Cell {
     }
 
     fn median_of(&self, figure: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
-        let figures: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
+        let figures: Vec<f64> = self.rounds.iter().flatten().filter_map(figure).collect();
         Spread::of(&figures).map(|spread| spread.median)
     }
 
     fn other_answers(&self) -> u64 {
-        self.rounds.iter().map(|round| round.other_answers).sum()
+        self.rounds.iter().flatten().map(|round| round.other_answers).sum()
     }
 }
 
@@ -112,25 +124,84 @@ pub(crate) struct Circumstances {
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) circumstances: Circumstances,
+    /// When the last timed run ended.
     pub(crate) load_average_after: f64,
+    /// From the first timed run to the end of the last.
+    pub(crate) minutes: f64,
     pub(crate) rounds: usize,
     pub(crate) cells: Vec<Cell>,
     pub(crate) findings: Findings,
     /// The target table: what was missed first.
     pub(crate) judged: Vec<Judged>,
+    #[serde(skip)]
+    started: Instant,
 }
 
 impl Report {
-    pub(crate) fn new(
-        circumstances: Circumstances,
-        load_average_after: f64,
-        cells: Vec<Cell>,
-        findings: Findings,
-    ) -> Self {
-        let syncs = circumstances.durability.get("stampede").is_some_and(|mode| mode == "sync");
-        let judged = judged::table(&cells, &findings, syncs);
-        let rounds = cells.iter().map(|cell| cell.rounds.len()).max().unwrap_or(0).max(findings.rounds());
-        Self { circumstances, load_average_after, rounds, cells, findings, judged }
+    /// A report without a figure.
+    #[expect(clippy::disallowed_methods, reason = "the harness measures real time")]
+    pub(crate) fn new(circumstances: Circumstances, cells: Vec<Cell>) -> Self {
+        Self {
+            load_average_after: circumstances.machine.load_average_before,
+            circumstances,
+            minutes: 0.0,
+            rounds: 0,
+            cells,
+            findings: Findings::default(),
+            judged: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Takes what one timed run came to.
+    pub(crate) fn add(
+        &mut self,
+        cell: usize,
+        round: u32,
+        outcome: anyhow::Result<Measured>,
+    ) -> anyhow::Result<()> {
+        let Cell { row, subject, .. } = self.cells[cell];
+        let title = format!("round {round}, {} on {subject:?}", row.name);
+        let outcome = outcome.map_err(|error| format!("{title}: {error:#}"));
+        match &outcome {
+            Ok(measured) => eprintln!("{title}: {} {} per second", rate(measured.per_second), row.counts),
+            Err(why) => eprintln!("FAILED: {why}"),
+        }
+        self.cells[cell].add(outcome);
+        self.judge()
+    }
+
+    /// Takes what one run of a probe came to.
+    pub(crate) fn find(
+        &mut self,
+        probe: &'static str,
+        outcome: anyhow::Result<Vec<Reading>>,
+    ) -> anyhow::Result<()> {
+        self.findings.add(probe, outcome);
+        self.judge()
+    }
+
+    fn judge(&mut self) -> anyhow::Result<()> {
+        let syncs = self.circumstances.durability.get("stampede").is_some_and(|mode| mode == "sync");
+        self.judged = judged::table(&self.cells, &self.findings, syncs);
+        let rounds = self.cells.iter().map(|cell| cell.rounds.len()).max().unwrap_or(0);
+        self.rounds = rounds.max(self.findings.rounds());
+        self.minutes = self.started.elapsed().as_secs_f64() / 60.0;
+        self.load_average_after = load_average()?;
+        Ok(())
+    }
+
+    /// Every timed run that failed, and why.
+    fn failures(&self) -> impl Iterator<Item = &str> {
+        let of_cells = self.cells.iter().flat_map(|cell| &cell.failures);
+        of_cells.chain(self.findings.failures()).map(String::as_str)
+    }
+
+    /// Fails where a timed run failed: a figure is missing, or a server's record differed from its answers.
+    pub(crate) fn must_be_whole(&self) -> anyhow::Result<()> {
+        let count = self.failures().count();
+        ensure!(count == 0, "{count} timed runs failed; the report names them");
+        Ok(())
     }
 
     fn cell(&self, row: &str, subject: Subject) -> Option<&Cell> {
@@ -154,22 +225,23 @@ pub(crate) fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Op
 #[cfg(test)]
 mod tests {
     use super::judged::Verdict;
-    use super::{Cell, Circumstances, Durability, Findings, Measured, Report};
+    use super::{Cell, Circumstances, Durability, Measured, Report};
     use crate::machine::Machine;
     use crate::rows::{ROWS, Subject};
+    use anyhow::anyhow;
 
     fn cell(row: &str, subject: Subject, rates: &[f64]) -> Cell {
         let row = ROWS.iter().find(|known| known.name == row).unwrap();
         let mut cell = Cell::new(row, subject, 1_000);
         for &per_second in rates {
-            cell.add(Measured {
+            cell.add(Ok(Measured {
                 per_second,
                 seconds: 1.0,
                 other_answers: 0,
                 server_cores: Some(0.5),
                 client_cores: Some(1.0),
                 events_per_sync: (subject == Subject::Stampede).then_some(120.4),
-            });
+            }));
         }
         cell
     }
@@ -197,7 +269,24 @@ mod tests {
         let versions = [("Redis", "7.0".to_owned())].into();
         let circumstances =
             Circumstances { command: "the command".to_owned(), machine, versions, durability };
-        Report::new(circumstances, 0.2, cells, Findings::default())
+        let mut report = Report::new(circumstances, cells);
+        report.judge().unwrap();
+        report
+    }
+
+    #[test]
+    fn a_timed_run_that_failed_is_named_and_leaves_the_rounds_of_others_in_step() {
+        let mut report = report("sync");
+        report.add(2, 4, Err(anyhow!("7 units are missing"))).unwrap();
+        report.add(2, 5, Ok(Measured::uncounted(90.0, 1.0, None))).unwrap();
+        report.add(0, 4, Ok(Measured::uncounted(2_000.0, 1.0, None))).unwrap();
+        report.add(0, 5, Ok(Measured::uncounted(900.0, 1.0, None))).unwrap();
+        let ratio = report.judged.iter().find(|row| row.title.contains("64 / Redis + Lua (every")).unwrap();
+        // The round in which Redis's run failed has no ratio: 2,000 is set against nothing.
+        let spread = ratio.value.unwrap();
+        assert_eq!((spread.min.to_bits(), spread.max.to_bits()), (8.0_f64.to_bits(), 10.0_f64.to_bits()));
+        assert!(report.markdown().contains("7 units are missing"));
+        assert!(report.must_be_whole().is_err());
     }
 
     #[test]

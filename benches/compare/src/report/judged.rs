@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Findings {
     readings: BTreeMap<&'static str, Vec<Reading>>,
-    /// Which probe, and why.
-    failures: BTreeMap<&'static str, String>,
+    /// Which probe, and why, each time that it failed.
+    failures: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Findings {
@@ -31,8 +31,8 @@ impl Findings {
                 }
             }
             Err(error) => {
-                eprintln!("{probe}: failed: {error:#}");
-                self.failures.insert(probe, format!("{error:#}"));
+                eprintln!("FAILED: {probe}: {error:#}");
+                self.failures.entry(probe).or_default().push(format!("{probe}: {error:#}"));
             }
         }
     }
@@ -42,10 +42,15 @@ impl Findings {
         self.readings.values().map(Vec::len).max().unwrap_or(0)
     }
 
+    /// Every failure of every probe.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &String> {
+        self.failures.values().flatten()
+    }
+
     /// Why a reading is missing: its name begins with its probe's.
-    fn failure(&self, name: &str) -> Option<&str> {
+    fn failures_of(&self, name: &str) -> &[String] {
         let found = self.failures.iter().filter(|(probe, _)| name.starts_with(**probe));
-        found.max_by_key(|(probe, _)| probe.len()).map(|(_, why)| why.as_str())
+        found.max_by_key(|(probe, _)| probe.len()).map_or(&[], |(_, why)| why)
     }
 }
 
@@ -91,16 +96,22 @@ fn judge(target: &Target, cells: &[Cell], findings: &Findings, syncs: bool) -> O
     let (value, note) = match target.value {
         Value::Ratio { over, under } => {
             let (over, under) = (find(cells, over)?, find(cells, under)?);
-            (Spread::ratio(&over.rates(), &under.rates()), String::new())
+            let failed = over.failures.iter().chain(&under.failures).last();
+            let note = failed.map_or_else(String::new, |why| format!("FAILED: {why}"));
+            (Spread::ratio(&over.rates(), &under.rates()), note)
         }
         Value::Reading(name) | Value::OverPeer(name) => {
             let readings = findings.readings.get(name).map(Vec::as_slice).unwrap_or_default();
-            let why = findings.failure(name);
-            if readings.is_empty() && why.is_none() {
+            let failures = findings.failures_of(name);
+            if readings.is_empty() && failures.is_empty() {
                 return None;
             }
-            let note = readings.last().and_then(|reading| reading.note.clone()).unwrap_or_default();
-            let note = why.map_or(note.clone(), |why| format!("{note} FAILED: {why}").trim().to_owned());
+            let mut note = readings.last().and_then(|reading| reading.note.clone()).unwrap_or_default();
+            if let Some(last) = failures.last() {
+                let rounds = readings.len() + failures.len();
+                note = format!("{note} FAILED in {} of {rounds} rounds, last: {last}", failures.len());
+            }
+            let note = note.trim().to_owned();
             (of_readings(target.value, readings), note)
         }
     };
@@ -121,12 +132,12 @@ fn judge(target: &Target, cells: &[Cell], findings: &Findings, syncs: bool) -> O
 }
 
 fn of_readings(value: Value, readings: &[Reading]) -> Option<Spread> {
-    let ours: Vec<f64> = readings.iter().map(|reading| reading.ours).collect();
     if let Value::OverPeer(_) = value {
-        let peers: Vec<f64> = readings.iter().filter_map(|reading| reading.peer).collect();
+        let ours: Vec<_> = readings.iter().map(|reading| Some(reading.ours)).collect();
+        let peers: Vec<_> = readings.iter().map(|reading| reading.peer).collect();
         return Spread::ratio(&ours, &peers);
     }
-    Spread::of(&ours)
+    Spread::of(&readings.iter().map(|reading| reading.ours).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -142,7 +153,7 @@ mod tests {
         findings.add("core", Ok(vec![Reading::alone("core-refused", 25.0)]));
         let rows = table(&[], &findings, true);
         let rows: Vec<_> = rows.iter().map(|row| (row.verdict, row.note.as_str())).collect();
-        let failed = (Verdict::NotRun, "FAILED: no quota here");
+        let failed = (Verdict::NotRun, "FAILED in 1 of 1 rounds, last: spike: no quota here");
         assert_eq!(rows, [failed, failed, (Verdict::Reached, "")]);
     }
 

@@ -50,7 +50,7 @@ impl Report {
             writeln!(out, "- {server}: {version}")?;
         }
         writeln!(out, "- Command: `{command}`")?;
-        writeln!(out, "- Rounds: {}\n", self.rounds)?;
+        writeln!(out, "- Rounds: {}, in {:.1} minutes\n", self.rounds, self.minutes)?;
         writeln!(
             out,
             "Maximum throughput (closed loop). Each figure: median per second (least–greatest), processor cores that \
@@ -59,6 +59,9 @@ impl Report {
         )?;
         if self.rounds < ROUNDS_MIN {
             writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;
+        }
+        for why in self.failures() {
+            writeln!(out, "\n**A timed run failed and is left out. {why}**")?;
         }
         if machine.was_busy() {
             writeln!(out, "\n**The machine was busy with other work when this began: not to be quoted.**")?;
