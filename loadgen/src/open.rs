@@ -4,25 +4,27 @@
 //! it, and so does the generator's own lateness (which is reported apart, as lag). Each client thread owns
 //! its connections, its part of the plan and its recorder; nothing is shared while the run is on.
 //! Called by the subcommands. What the answers mean for the books is `ledger`'s.
+//!
+//! Straight line: `part` (one thread: what is due leaves, what came is read, then it waits) → `connection`
+//! (bytes out, bytes in) → `run` (what is measured). `timer` waits, `urgency` sees to it that the thread runs
+//! when the wait is over.
 
 mod connection;
-mod pacer;
+mod part;
+mod run;
+mod timer;
+mod urgency;
 
-use std::rc::Rc;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
-use tokio::task::LocalSet;
 
-use crate::cpu;
-use crate::plan::{Intent, IntentIndex, Plan};
+use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::verdict::Outcome;
-use crate::wire::WireError;
-use connection::{Connection, Shared};
-use pacer::Timer;
+use part::Part;
 
 /// How the plan is sent.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct RunResult {
     pub broken_count: u64,
     /// CPU time of the client's threads from the first intended moment on, where the system tells.
     pub client_cpu_s: Option<f64>,
+    /// Whether the client's threads ran ahead of all ordinary ones.
+    pub is_urgent: bool,
 }
 
 /// Sends the plan and waits for the last answer or its timeout.
@@ -77,34 +81,40 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
     ensure!(options.connections >= 1, "connections: expected at least 1");
     ensure!(options.in_flight_max >= 1, "pipeline: expected at least 1");
     let threads = options.threads.clamp(1, usize::from(options.connections));
-    let duration_ns = plan.intents.last().map_or(0, |intent| intent.due_ns);
-    let mut parts = Vec::new();
     let start = Start { gate: Barrier::new(threads), moment: OnceLock::new() };
+    let mut parts = Vec::new();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
                 let (plan, start) = (Arc::clone(plan), &start);
-                scope.spawn(move || run_thread(&plan, options, (thread, threads), start, bar))
+                scope.spawn(move || run_thread(plan, options, Share { thread, threads }, start, bar))
             })
             .collect();
         parts.extend(workers.into_iter().map(|worker| worker.join().expect("a client thread panicked")));
     });
     let mut result = RunResult {
-        recorder: Recorder::new(duration_ns),
+        recorder: Recorder::new(plan.intents.last().map_or(0, |intent| intent.due_ns)),
         outcomes: Vec::new(),
         elapsed: Duration::ZERO,
         broken_count: 0,
         client_cpu_s: Some(0.0),
+        is_urgent: true,
     };
     for part in parts {
-        let part = part?;
-        result.recorder.add(&part.recorder);
-        result.outcomes.extend(part.outcomes);
-        result.elapsed = result.elapsed.max(part.elapsed);
-        result.broken_count += part.broken_count;
-        result.client_cpu_s = result.client_cpu_s.zip(part.client_cpu_s).map(|(all, part)| all + part);
+        result.add(part?);
     }
     Ok(result)
+}
+
+impl RunResult {
+    fn add(&mut self, part: Self) {
+        self.recorder.add(&part.recorder);
+        self.outcomes.extend(part.outcomes);
+        self.elapsed = self.elapsed.max(part.elapsed);
+        self.broken_count += part.broken_count;
+        self.client_cpu_s = self.client_cpu_s.zip(part.client_cpu_s).map(|(all, part)| all + part);
+        self.is_urgent &= part.is_urgent;
+    }
 }
 
 /// One start for all threads: the ledger compares times that different threads wrote down.
@@ -113,126 +123,26 @@ struct Start {
     moment: OnceLock<Instant>,
 }
 
+/// Which of so many threads: connection `n` belongs to thread `n % threads`.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    thread: usize,
+    threads: usize,
+}
+
 fn run_thread(
-    plan: &Arc<Plan>,
+    plan: Arc<Plan>,
     options: &OpenLoop,
-    (thread, threads): (usize, usize),
+    share: Share,
     start: &Start,
     bar: &ProgressBar,
 ) -> Result<RunResult> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("cannot start the client's runtime");
-    let connected = runtime.and_then(|runtime| {
-        let lines = runtime.block_on(connect_all(options, thread, threads))?;
-        Ok((runtime, lines))
-    });
+    // Everything that takes time is done before the gate: at the first intended moment there is only sending.
+    let part = Part::prepare(plan, options, share, bar);
     // Every thread passes the gate, also one that failed: the others would wait for it for ever.
     start.gate.wait();
     let started = *start.moment.get_or_init(now);
-    let (runtime, lines) = connected?;
-    let tasks = LocalSet::new();
-    runtime.block_on(tasks.run_until(run_part(plan, options, (thread, threads), (lines, started), bar)))
-}
-
-async fn connect_all(
-    options: &OpenLoop,
-    thread: usize,
-    threads: usize,
-) -> Result<Vec<Option<tokio::net::TcpStream>>, WireError> {
-    let mut streams = Vec::new();
-    for index in 0..usize::from(options.connections) {
-        let is_mine = index % threads == thread;
-        streams.push(if is_mine { Some(connection::connect(&options.addr).await?) } else { None });
-    }
-    Ok(streams)
-}
-
-async fn run_part(
-    plan: &Arc<Plan>,
-    options: &OpenLoop,
-    (thread, threads): (usize, usize),
-    (streams, started): (Vec<Option<tokio::net::TcpStream>>, Instant),
-    bar: &ProgressBar,
-) -> Result<RunResult> {
-    let mine: Vec<IntentIndex> = (0..plan.intents.len() as IntentIndex)
-        .filter(|&index| usize::from(plan.intents[index as usize].connection) % threads == thread)
-        .collect();
-    let shared = Rc::new(Shared::new(Arc::clone(plan), options.clone(), started, bar.clone()));
-    let mut readers = Vec::new();
-    let connections: Vec<Option<Rc<Connection>>> = streams
-        .into_iter()
-        .map(|stream| {
-            stream.map(|stream| {
-                let connection = Rc::new(Connection::new(stream, Rc::clone(&shared)));
-                readers.push(tokio::task::spawn_local(Rc::clone(&connection).serve()));
-                connection
-            })
-        })
-        .collect();
-    let cpu_before = cpu::thread_cpu_s();
-    send_all(plan, &mine, &connections, &shared).await?;
-    drain(&connections, &shared).await;
-    let elapsed = shared.last_answer.get().unwrap_or(started) - started;
-    readers.iter().for_each(tokio::task::JoinHandle::abort);
-    Ok(RunResult {
-        recorder: shared.recorder.borrow().clone(),
-        outcomes: shared.outcomes.take(),
-        elapsed,
-        broken_count: shared.broken_count.get(),
-        client_cpu_s: cpu_before.zip(cpu::thread_cpu_s()).map(|(before, after)| after - before),
-    })
-}
-
-/// Commands handed over in one go before the readers get their turn.
-const BURST_LEN: usize = 512;
-
-async fn send_all(
-    plan: &Plan,
-    mine: &[IntentIndex],
-    connections: &[Option<Rc<Connection>>],
-    shared: &Shared,
-) -> Result<()> {
-    let timer = Timer::new().context("cannot make a timer")?;
-    let mut next = 0;
-    let mut touched = vec![false; connections.len()];
-    while next < mine.len() {
-        let at_ns = shared.at_ns(now());
-        let burst_end = mine.len().min(next + BURST_LEN);
-        let mut burst = next;
-        while burst < burst_end && plan.intents[mine[burst] as usize].due_ns <= at_ns {
-            let Intent { due_ns, connection, .. } = plan.intents[mine[burst] as usize];
-            shared.recorder.borrow_mut().lag(at_ns - due_ns);
-            if let Some(target) = &connections[usize::from(connection)] {
-                target.hand_over(mine[burst]);
-                touched[usize::from(connection)] = true;
-            }
-            burst += 1;
-        }
-        for (is_touched, connection) in touched.iter_mut().zip(connections) {
-            if std::mem::take(is_touched)
-                && let Some(connection) = connection
-            {
-                connection.pump();
-            }
-        }
-        if burst > next {
-            next = burst;
-            tokio::task::yield_now().await;
-        } else {
-            let wait_ns = plan.intents[mine[next] as usize].due_ns - at_ns;
-            timer.wait(Duration::from_nanos(wait_ns)).await.context("the timer failed")?;
-        }
-    }
-    Ok(())
-}
-
-/// Waits for what is in flight; what has not come by the timeout is lost.
-async fn drain(connections: &[Option<Rc<Connection>>], shared: &Shared) {
-    let deadline = tokio::time::Instant::now() + shared.options.timeout;
-    for connection in connections.iter().flatten() {
-        let _ = tokio::time::timeout_at(deadline, connection.until_idle()).await;
-        connection.give_up();
-    }
+    part?.play(started)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the generator measures; it has no engine clock")]

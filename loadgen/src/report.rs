@@ -71,6 +71,8 @@ pub struct RunReport {
     pub lag_matters: bool,
     /// CPU time of the client per answered command, in microseconds, where the system tells.
     pub client_cpu_us_per_command: Option<f64>,
+    /// Whether the client's threads ran ahead of all ordinary ones, as buyers with machines of their own do.
+    pub client_is_urgent: bool,
     /// Connections that broke.
     pub broken_connections: u64,
     /// The run in slices.
@@ -164,8 +166,18 @@ pub struct ClosedReport {
     pub faults: Vec<String>,
 }
 
-/// Lag beyond this is felt, whatever the latency.
-const LAG_FELT_US: f64 = 2_000.0;
+/// Lag below this is never held against a run: it is of the size of a wake-up.
+const LAG_FELT_US: f64 = 200.0;
+/// The part of a latency that may be lag.
+const LAG_SHARE_MAX: f64 = 0.25;
+
+/// Whether the generator was so late that the latencies say more about it than about the server. Latency counts from
+/// the intended moment, so lag is part of it: at the 99th and at the 99.9th percentile it may be a quarter.
+fn lag_matters(lag: &Percentiles, latency: &Percentiles) -> bool {
+    [(lag.p99_us, latency.p99_us), (lag.p999_us, latency.p999_us)]
+        .into_iter()
+        .any(|(lag_us, latency_us)| lag_us > LAG_FELT_US.max(latency_us * LAG_SHARE_MAX))
+}
 
 impl RunReport {
     /// Turns what was measured into figures.
@@ -195,9 +207,9 @@ impl RunReport {
                 .collect(),
             latency,
             lag,
-            // A tenth of the latency is noise; beyond that the generator is part of the figure.
-            lag_matters: lag.p99_us > LAG_FELT_US.max(latency.p99_us / 10.0),
+            lag_matters: lag_matters(&lag, &latency),
             client_cpu_us_per_command: cpu_us_each(result.client_cpu_s, recorder.count_all()),
+            client_is_urgent: result.is_urgent,
             broken_connections: result.broken_count,
             timeline: timeline(&recorder),
             judgement,
@@ -288,5 +300,22 @@ impl Report {
     pub fn write_html(&self, path: &Path) -> Result<()> {
         let page = html::page(self)?;
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Percentiles, lag_matters};
+
+    fn at(p99_us: f64, one_in_thousand_us: f64) -> Percentiles {
+        Percentiles { p99_us, p999_us: one_in_thousand_us, ..Percentiles::default() }
+    }
+
+    #[test]
+    fn a_run_counts_while_lag_is_a_wake_up_or_a_quarter_of_the_latency() {
+        assert!(!lag_matters(&at(150.0, 190.0), &at(160.0, 200.0)));
+        assert!(!lag_matters(&at(240.0, 900.0), &at(1_000.0, 4_000.0)));
+        assert!(lag_matters(&at(260.0, 300.0), &at(1_000.0, 4_000.0)), "at p99");
+        assert!(lag_matters(&at(100.0, 1_100.0), &at(1_000.0, 4_000.0)), "at p99.9");
     }
 }

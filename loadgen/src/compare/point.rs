@@ -72,6 +72,8 @@ pub struct Point {
     pub timeouts: u64,
     /// CPU time of the client per command, where the system tells.
     pub client_cpu_us_per_command: Option<f64>,
+    /// Whether the client's thread ran ahead of all ordinary ones.
+    pub client_is_urgent: bool,
     /// From the first intended moment to the last answer, in seconds.
     pub elapsed_s: f64,
     /// The most accepted within one of the slices, per second.
@@ -157,6 +159,7 @@ impl Point {
             busy: report.count(Class::Busy),
             timeouts: report.count(Class::Timeout),
             client_cpu_us_per_command: report.client_cpu_us_per_command,
+            client_is_urgent: report.client_is_urgent,
             elapsed_s: report.elapsed_s,
             goodput_peak_per_s: report.timeline.iter().map(accepted).fold(0.0, f64::max),
         }

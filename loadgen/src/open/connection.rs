@@ -1,293 +1,239 @@
 //! One connection of the open loop: what waits, what is in flight, what came back.
 //!
-//! The pacer hands commands over; they leave at once while fewer than `in_flight_max` are unanswered and the
-//! outgoing buffer is small, and wait here otherwise. The reader's task matches answers to commands by
-//! order. A broken connection loses what was in flight, is made anew, and goes on.
+//! Commands are handed over when they are due; they leave at once while fewer than `in_flight_max` are unanswered
+//! and the outgoing buffer is small, and wait here otherwise. Answers are matched to commands by order. A broken
+//! connection loses what was in flight, is made anew, and goes on.
 //! Invariant: every command handed over ends as exactly one outcome, or is left out and counted.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::io::{self, Read, Write};
+use std::net::ToSocketAddrs;
+use std::time::Duration;
 
-use indicatif::ProgressBar;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 
-use super::{OpenLoop, Peer, now};
-use crate::class::Class;
-use crate::plan::{Action, IntentIndex, Plan};
-use crate::record::Recorder;
-use crate::verdict::{Outcome, Verdict};
+use super::now;
+use super::run::Run;
+use crate::plan::IntentIndex;
 use crate::wire::WireError;
 use crate::wire::encode;
-use crate::wire::frame::{self, Frame, Head};
+use crate::wire::frame::{self, Frame};
 
 /// Bytes written and not yet taken by the socket: beyond this, commands wait in the queue.
 const OUTBOUND_BYTES_MAX: usize = 256 << 10;
-/// How often a broken connection is tried again, and the pause between.
-const RECONNECTS_MAX: usize = 5;
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes read at once.
+const INBOUND_BYTES: usize = 32 << 10;
+/// How often a broken connection is tried again.
+const MENDS_MAX: usize = 5;
+/// How long the connection and its first answer may take.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// What all connections of one thread share.
-pub(super) struct Shared {
-    pub(super) plan: Arc<Plan>,
-    pub(super) options: OpenLoop,
-    pub(super) recorder: RefCell<Recorder>,
-    pub(super) outcomes: RefCell<Vec<Outcome>>,
-    pub(super) last_answer: Cell<Option<Instant>>,
-    pub(super) broken_count: Cell<u64>,
-    started: Instant,
-    /// Reservations whose latest BUY was refused: paying for them would be noise.
-    refused: RefCell<Vec<bool>>,
-    bar: ProgressBar,
-}
-
-impl Shared {
-    pub(super) fn new(plan: Arc<Plan>, options: OpenLoop, started: Instant, bar: ProgressBar) -> Self {
-        let duration_ns = plan.intents.last().map_or(0, |intent| intent.due_ns);
-        Self {
-            recorder: RefCell::new(Recorder::new(duration_ns)),
-            outcomes: RefCell::new(Vec::with_capacity(plan.intents.len())),
-            last_answer: Cell::new(None),
-            broken_count: Cell::new(0),
-            started,
-            refused: RefCell::new(vec![false; plan.reservations.len()]),
-            plan,
-            options,
-            bar,
-        }
-    }
-
-    /// Nanoseconds from the start of the run.
-    pub(super) fn at_ns(&self, moment: Instant) -> u64 {
-        (moment - self.started).as_nanos() as u64
-    }
-
-    fn hear(&self, index: IntentIndex, frame: Frame<'_>, at_ns: u64) {
-        let intent = self.plan.intents[index as usize];
-        let outcome = match self.options.peer {
-            Peer::Stampede => Outcome::read(index, intent.reservation, frame),
-            Peer::Redis { .. } => redis_outcome(index, frame),
-        };
-        if intent.action == Action::Buy {
-            self.refused.borrow_mut()[intent.reservation as usize] =
-                !outcome.verdict.is_state() && outcome.verdict != Verdict::Lost;
-        }
-        self.record(Outcome { heard_ns: at_ns, ..outcome }, at_ns);
-    }
-
-    fn record(&self, outcome: Outcome, at_ns: u64) {
-        let intent = self.plan.intents[outcome.intent as usize];
-        let latency_ns = at_ns.saturating_sub(intent.due_ns);
-        let is_late = latency_ns > self.options.timeout.as_nanos() as u64;
-        let class = outcome.class(intent.action);
-        let class = if is_late { Class::Timeout } else { class };
-        self.recorder.borrow_mut().answer(class, outcome.verdict, latency_ns, at_ns);
-        self.outcomes.borrow_mut().push(outcome);
-        self.bar.inc(1);
-    }
-}
-
-/// The sale script's answer in the words of a BUY's.
-fn redis_outcome(index: IntentIndex, frame: Frame<'_>) -> Outcome {
-    let verdict = match frame.head() {
-        Head::Integer(1) => Verdict::Held,
-        Head::Integer(0) => Verdict::SoldOut,
-        Head::Integer(-1) => Verdict::Limit,
-        _ => Verdict::of(frame),
-    };
-    Outcome { verdict, ..Outcome::lost(index) }
-}
-
-/// Opens a connection and asks for RESP3.
-pub(super) async fn connect(addr: &str) -> Result<TcpStream, WireError> {
-    let failed = |source| WireError::Connect { addr: addr.to_owned(), source };
-    let stream = TcpStream::connect(addr).await.map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    let mut hello = Vec::new();
-    encode::command(&mut hello, &[b"HELLO", b"3"]);
-    let mut answer = Vec::new();
-    while frame::frame_len(&answer).ok().flatten().is_none() {
-        if !hello.is_empty() {
-            stream.writable().await.map_err(failed)?;
-            match stream.try_write(&hello) {
-                Ok(len) => drop(hello.drain(..len)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(failed(error)),
-            }
-            continue;
-        }
-        stream.readable().await.map_err(failed)?;
-        let mut chunk = [0; 4 << 10];
-        match stream.try_read(&mut chunk) {
-            Ok(0) => return Err(WireError::Closed { addr: addr.to_owned(), due: 1 }),
-            Ok(len) => answer.extend_from_slice(&chunk[..len]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Ok(stream)
+/// What came of an attempt to make a connection anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mended {
+    /// It stands, or it is not tried again.
+    Done,
+    /// It is tried again later.
+    NotYet,
 }
 
 pub(super) struct Connection {
-    shared: Rc<Shared>,
-    /// `None` once it could not be made anew.
-    stream: RefCell<Option<Rc<TcpStream>>>,
+    addr: String,
+    token: Token,
+    /// `None` while it is broken, and once it could not be made anew.
+    stream: Option<TcpStream>,
+    mends_left: usize,
     /// Handed over, not yet written.
-    queue: RefCell<VecDeque<IntentIndex>>,
+    queue: VecDeque<IntentIndex>,
+    /// The last so many of `queue` were handed over since the last write: how late they are is not counted yet.
+    fresh_count: usize,
     /// Written or being written, not yet answered.
-    in_flight: RefCell<VecDeque<IntentIndex>>,
-    outbound: RefCell<Vec<u8>>,
-    /// Wakes the reader when bytes are left to write.
-    has_outbound: Notify,
-    /// Wakes who waits for the last answer.
-    is_idle: Notify,
+    in_flight: VecDeque<IntentIndex>,
+    outbound: Vec<u8>,
+    inbound: Inbound,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, shared: Rc<Shared>) -> Self {
-        Self {
-            shared,
-            stream: RefCell::new(Some(Rc::new(stream))),
-            queue: RefCell::default(),
-            in_flight: RefCell::default(),
-            outbound: RefCell::default(),
-            has_outbound: Notify::new(),
-            is_idle: Notify::new(),
-        }
+    /// Connects, and asks for RESP3.
+    pub(super) fn open(addr: &str, registry: &Registry, token: Token) -> Result<Self, WireError> {
+        let failed = |source| WireError::Connect { addr: addr.to_owned(), source };
+        let mut stream = connect(addr).map_err(failed)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(failed)?;
+        Ok(Self {
+            addr: addr.to_owned(),
+            token,
+            stream: Some(stream),
+            mends_left: MENDS_MAX,
+            queue: VecDeque::new(),
+            fresh_count: 0,
+            in_flight: VecDeque::new(),
+            outbound: Vec::new(),
+            inbound: Inbound::default(),
+        })
     }
 
-    /// Takes a command that is due.
-    pub(super) fn hand_over(&self, index: IntentIndex) {
-        self.queue.borrow_mut().push_back(index);
+    /// Takes a command that is due, and answers whether it is the first since the last `pump`.
+    pub(super) fn hand_over(&mut self, index: IntentIndex, run: &mut Run) -> bool {
+        run.open_count += 1;
+        self.queue.push_back(index);
+        self.fresh_count += 1;
+        self.fresh_count == 1
     }
 
     /// Writes what may leave now.
-    pub(super) fn pump(&self) {
-        let Some(stream) = self.stream.borrow().clone() else {
-            self.give_up();
+    pub(super) fn pump(&mut self, run: &mut Run) {
+        self.count_lag(run);
+        if self.stream.is_none() {
+            self.give_up(run);
             return;
-        };
-        self.encode_queue();
-        let mut outbound = self.outbound.borrow_mut();
-        while !outbound.is_empty() {
-            let Ok(len) = stream.try_write(&outbound) else {
-                // Not ready, or broken: the reader's task finds out which.
-                self.has_outbound.notify_one();
-                return;
-            };
-            outbound.drain(..len);
+        }
+        self.encode_queue(run);
+        // A write that fails shows as an event of the socket, and is dealt with there.
+        let _failed = self.write();
+    }
+
+    /// How late the generator is: from the intended moment until the write, read as late as can be.
+    fn count_lag(&mut self, run: &mut Run) {
+        let at_ns = run.at_ns(now());
+        let fresh_start = self.queue.len() - std::mem::take(&mut self.fresh_count);
+        for &index in self.queue.range(fresh_start..) {
+            let due_ns = run.intent(index).due_ns;
+            run.recorder.lag(at_ns.saturating_sub(due_ns));
         }
     }
 
-    fn encode_queue(&self) {
-        let mut queue = self.queue.borrow_mut();
-        let mut in_flight = self.in_flight.borrow_mut();
-        let mut outbound = self.outbound.borrow_mut();
-        let refused = self.shared.refused.borrow();
-        while in_flight.len() < self.shared.options.in_flight_max && outbound.len() < OUTBOUND_BYTES_MAX {
-            let Some(index) = queue.pop_front() else { break };
-            let intent = self.shared.plan.intents[index as usize];
-            let follows_up = matches!(intent.action, Action::Pay | Action::Cancel);
-            if follows_up && refused[intent.reservation as usize] {
-                self.shared.recorder.borrow_mut().left_out += 1;
-                self.shared.bar.inc(1);
-                continue;
-            }
-            match &self.shared.options.peer {
-                Peer::Stampede => self.shared.plan.write(intent, &mut outbound),
-                Peer::Redis { sha } => self.shared.plan.write_redis(intent, sha, &mut outbound),
-            }
-            in_flight.push_back(index);
-        }
-    }
-
-    /// Reads until the run's end; makes the connection anew where it breaks.
-    pub(super) async fn serve(self: Rc<Self>) {
-        let mut inbound = Inbound::default();
-        loop {
-            let Some(stream) = self.stream.borrow().clone() else { return };
-            let broke = self.serve_once(&stream, &mut inbound).await.is_err();
-            if broke {
-                self.shared.broken_count.set(self.shared.broken_count.get() + 1);
-                self.lose_in_flight();
-                inbound = Inbound::default();
-                self.reconnect().await;
-                self.pump();
+    fn encode_queue(&mut self, run: &mut Run) {
+        while self.in_flight.len() < run.options.in_flight_max && self.outbound.len() < OUTBOUND_BYTES_MAX {
+            let Some(index) = self.queue.pop_front() else { break };
+            if run.write(index, &mut self.outbound) {
+                self.in_flight.push_back(index);
             }
         }
     }
 
-    async fn serve_once(&self, stream: &TcpStream, inbound: &mut Inbound) -> io::Result<()> {
-        let interest = if self.outbound.borrow().is_empty() {
-            Interest::READABLE
-        } else {
-            Interest::READABLE | Interest::WRITABLE
+    fn write(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let mut taken = 0;
+        let written = loop {
+            if taken == self.outbound.len() {
+                break Ok(());
+            }
+            match stream.write(&self.outbound[taken..]) {
+                Ok(len) => taken += len,
+                // The rest goes when the socket says that it takes more.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
         };
-        let ready = tokio::select! {
-            ready = stream.ready(interest) => ready?,
-            () = self.has_outbound.notified() => return Ok(()),
-        };
-        if ready.is_readable() {
-            inbound.read(stream)?;
-            let at = now();
-            self.shared.last_answer.set(Some(at));
-            let at_ns = self.shared.at_ns(at);
-            inbound.take_frames(|frame| {
-                let index = self.in_flight.borrow_mut().pop_front().ok_or(io::ErrorKind::InvalidData)?;
-                self.shared.hear(index, frame, at_ns);
+        self.outbound.drain(..taken);
+        written
+    }
+
+    /// Reads what came, and writes what waited for it.
+    pub(super) fn on_event(&mut self, event: &Event, run: &mut Run) {
+        if self.stream.is_none() {
+            return;
+        }
+        let may_read = event.is_readable() || event.is_error() || event.is_read_closed();
+        let outcome = if may_read { self.read(run) } else { Ok(()) };
+        let outcome = outcome.and_then(|()| {
+            self.encode_queue(run);
+            self.write()
+        });
+        if outcome.is_err() {
+            run.broken_count += 1;
+            self.stream = None;
+            self.inbound.len = 0;
+            self.outbound.clear();
+            self.lose_in_flight(run);
+        }
+    }
+
+    fn read(&mut self, run: &mut Run) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        let mut may_hold_more = true;
+        while may_hold_more {
+            may_hold_more = self.inbound.read(stream)?;
+            let at_ns = run.at_ns(now());
+            let in_flight = &mut self.in_flight;
+            self.inbound.take_frames(|frame| {
+                let index = in_flight.pop_front().ok_or(io::ErrorKind::InvalidData)?;
+                run.hear(index, frame, at_ns);
                 Ok(())
             })?;
-        }
-        self.pump();
-        if self.in_flight.borrow().is_empty() && self.queue.borrow().is_empty() {
-            self.is_idle.notify_one();
         }
         Ok(())
     }
 
-    async fn reconnect(&self) {
-        *self.stream.borrow_mut() = None;
-        self.outbound.borrow_mut().clear();
-        for _ in 0..RECONNECTS_MAX {
-            if let Ok(stream) = connect(&self.shared.options.addr).await {
-                *self.stream.borrow_mut() = Some(Rc::new(stream));
-                return;
-            }
-            tokio::time::sleep(RECONNECT_PAUSE).await;
-        }
+    /// Whether the socket is gone and should be made anew.
+    pub(super) fn is_broken(&self) -> bool {
+        self.stream.is_none()
     }
 
-    /// Returns once nothing is queued and nothing is in flight.
-    pub(super) async fn until_idle(&self) {
-        while !(self.in_flight.borrow().is_empty() && self.queue.borrow().is_empty()) {
-            self.is_idle.notified().await;
+    /// Tries to make the connection anew.
+    pub(super) fn mend(&mut self, registry: &Registry, run: &mut Run) -> Mended {
+        self.mends_left = self.mends_left.saturating_sub(1);
+        let made = connect(&self.addr).and_then(|mut stream| {
+            registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+            Ok(stream)
+        });
+        match made {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.mends_left = MENDS_MAX;
+                self.pump(run);
+                Mended::Done
+            }
+            Err(_) if self.mends_left > 0 => Mended::NotYet,
+            Err(_) => Mended::Done,
         }
     }
 
     /// Counts everything that has no answer as lost.
-    pub(super) fn give_up(&self) {
-        self.lose_in_flight();
-        let left: Vec<_> = self.queue.borrow_mut().drain(..).collect();
-        self.lose(left);
+    pub(super) fn give_up(&mut self, run: &mut Run) {
+        self.lose_in_flight(run);
+        let at_ns = run.at_ns(now());
+        run.lose(self.queue.drain(..), at_ns);
     }
 
-    fn lose_in_flight(&self) {
-        let lost: Vec<_> = self.in_flight.borrow_mut().drain(..).collect();
-        self.lose(lost);
+    fn lose_in_flight(&mut self, run: &mut Run) {
+        let at_ns = run.at_ns(now());
+        run.lose(self.in_flight.drain(..), at_ns);
     }
+}
 
-    fn lose(&self, lost: Vec<IntentIndex>) {
-        let at_ns = self.shared.at_ns(now());
-        for index in lost {
-            self.shared.record(Outcome::lost(index), at_ns);
+/// Opens a connection and asks for RESP3; waits for the answer, so that the first command finds everything ready.
+fn connect(addr: &str) -> io::Result<TcpStream> {
+    let mut failure = io::ErrorKind::AddrNotAvailable.into();
+    for address in addr.to_socket_addrs()? {
+        match std::net::TcpStream::connect_timeout(&address, CONNECT_MAX).and_then(greet) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
         }
-        self.is_idle.notify_one();
     }
+    Err(failure)
+}
+
+fn greet(mut stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(CONNECT_MAX))?;
+    let mut hello = Vec::new();
+    encode::command(&mut hello, &[b"HELLO", b"3"]);
+    stream.write_all(&hello)?;
+    let mut inbound = Inbound::default();
+    let mut is_answered = false;
+    while !is_answered {
+        inbound.read(&mut stream)?;
+        inbound.take_frames(|_| {
+            is_answered = true;
+            Ok(())
+        })?;
+    }
+    stream.set_nonblocking(true)?;
+    Ok(TcpStream::from_std(stream))
 }
 
 /// Bytes that came and are not yet whole answers.
@@ -298,23 +244,27 @@ struct Inbound {
 
 impl Default for Inbound {
     fn default() -> Self {
-        Self { bytes: vec![0; 32 << 10], len: 0 }
+        Self { bytes: vec![0; INBOUND_BYTES], len: 0 }
     }
 }
 
 impl Inbound {
-    fn read(&mut self, stream: &TcpStream) -> io::Result<()> {
+    /// Reads once, and answers whether there may be more: a read that leaves room has taken everything.
+    fn read(&mut self, stream: &mut impl Read) -> io::Result<bool> {
         if self.len == self.bytes.len() {
             // One answer is larger than the buffer; `frame_len` bounds how far this goes.
             self.bytes.resize(self.bytes.len() * 2, 0);
         }
-        match stream.try_read(&mut self.bytes[self.len..]) {
+        let room = &mut self.bytes[self.len..];
+        let room_len = room.len();
+        match stream.read(room) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(len) => {
                 self.len += len;
-                Ok(())
+                Ok(len == room_len)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             Err(error) => Err(error),
         }
     }
