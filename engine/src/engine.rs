@@ -25,7 +25,6 @@ use crate::slot::{ShardIndex, Slot};
 use crate::store::{Recovered, RecoveryProgress, SnapshotError, SnapshotReport, Unwatched};
 use crate::submit::{Rejected, submit_to};
 use crate::wake::Patience;
-use crossbeam_queue::ArrayQueue;
 use parking_lot::Mutex;
 use running::Running;
 use stampede_core::{Machine, Settings, Text, UnixMs};
@@ -54,8 +53,9 @@ struct Shared {
     keeping: Option<Arc<Keeping>>,
     /// The thread that makes snapshots.
     keeper: Mutex<Option<JoinHandle<()>>>,
-    /// Runs to be filled again.
-    spare: ArrayQueue<Box<Run>>,
+    /// Runs to be filled again. The last that came back goes first: its memory is still close to the processor.
+    #[expect(clippy::vec_box, reason = "a run travels as its box, which is kept with it")]
+    spare: Mutex<Vec<Box<Run>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     running: Arc<Running>,
 }
@@ -207,11 +207,7 @@ impl Engine {
 
     /// The shard that an offer's or pool's id belongs to.
     pub fn shard_of(&self, id: Text<'_>) -> ShardIndex {
-        match self.shard_count() {
-            // Every request asks: a single shard's id need not be hashed.
-            1 => ShardIndex::default(),
-            count => Slot::of(id).shard(count),
-        }
+        Slot::shard_of(id, self.shard_count())
     }
 
     /// How many shards there are.
@@ -242,14 +238,17 @@ impl Engine {
 
     /// An empty run, one that has been around if there is one.
     pub fn run(&self) -> Box<Run> {
-        self.shared.spare.pop().unwrap_or_default()
+        self.shared.spare.lock().pop().unwrap_or_default()
     }
 
     /// Gives a run back to be filled again.
     pub fn recycle(&self, mut run: Box<Run>) {
         run.clear();
+        let mut spare = self.shared.spare.lock();
         // With enough spare runs this one is freed.
-        let _kept = self.shared.spare.push(run);
+        if spare.len() < SPARE_RUNS_MAX {
+            spare.push(run);
+        }
     }
 
     /// A blocking client. It has a place of its own; threads each make one.
@@ -295,7 +294,7 @@ impl Shared {
             feeds,
             keeping,
             keeper: Mutex::default(),
-            spare: ArrayQueue::new(SPARE_RUNS_MAX),
+            spare: Mutex::default(),
             threads: Mutex::default(),
             running: Arc::default(),
         }

@@ -80,7 +80,7 @@ pub use journal::{
     SEGMENT_BYTES_MIN,
 };
 pub use outbox::Outbox;
-pub use run::{Outcome, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
+pub use run::{Outcome, PlainBuy, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
 pub use slot::{SHARDS_MAX, SLOT_COUNT, ShardIndex, Slot};
 pub use store::{
     Cut, Damage, Recovered, RecoveryProgress, SnapshotError, SnapshotReport, StoreError, Unwatched,

@@ -163,7 +163,7 @@ impl DataDirectory {
 
     /// The shard that an offer's or pool's id belongs to.
     pub fn shard_of(&self, id: Text<'_>) -> ShardIndex {
-        Slot::of(id).shard(self.shard_count())
+        Slot::shard_of(id, self.shard_count())
     }
 
     /// What lies there of a shard.

@@ -3,52 +3,36 @@
 //! A run travels as one box: the connection fills it, the engine queues it, the shard answers it in place, and the
 //! connection reads it and gives it back to be filled again. Texts lie in two byte buffers of the run (one for what
 //! was asked, one for what was answered, so that the shard can read one while it writes the other); requests and
-//! answers point into them by [`Span`]. Once a run has been around, filling and answering it allocates nothing, except
-//! for lists and definitions.
+//! answers point into them. Once a run has been around, filling and answering it allocates nothing, except for lists,
+//! definitions, mistakes and what operators are answered.
 //!
 //! Bounded three ways (see the constants), so that neither a run's memory nor the time that it takes of its shard is
 //! unbounded. Called by connections, the client, and the shard.
 
+mod answers;
+mod plain_buy;
+mod spans;
+
 use crate::outbox::Outbox;
 use crate::slot::ShardIndex;
-use stampede_core::{Answer, Keys, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs};
+use answers::Answers;
+pub use plain_buy::PlainBuy;
+use spans::{ASKED_BYTES_MAX, AskedSpan};
+use stampede_core::{
+    Answer, Buy, GroupChoice, Keys, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs,
+};
 use std::sync::Arc;
 
 /// The most requests of one run: well above a usual pipeline, and about 30 µs of a shard's time, so that runs of
 /// several connections share a batch.
 pub const RUN_REQUESTS_MAX: usize = 256;
 /// The most bytes of text that the requests of one run carry: about what one read from a socket brings.
-pub const RUN_BYTES_MAX: usize = 64 * 1024;
+pub const RUN_BYTES_MAX: usize = ASKED_BYTES_MAX;
 /// The most entries that the answers of one run may hold: two full lists, or any number of plain answers. A list of
 /// [`LIST_MAX`] reservations takes about 300 KiB.
 pub const RUN_ENTRIES_MAX: usize = 2 * LIST_MAX;
 /// What an offer's definition counts for among the entries: at its largest it is about as big as so many reservations.
 const DEFINITION_ENTRIES: usize = 64;
-
-/// A recycled run gives back what its answer texts used beyond this, so that one long list does not hold its
-/// memory for ever.
-const KEPT_ANSWER_BYTES: usize = 64 * 1024;
-
-/// A text's place in its run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    start: u32,
-    len: u32,
-}
-
-impl Span {
-    /// Copies a text to the end of a buffer. A run's bounds keep both numbers far below 2^32.
-    fn store(text: Text<'_>, buffer: &mut Vec<u8>) -> Span {
-        let span = Span { start: buffer.len() as u32, len: text.as_bytes().len() as u32 };
-        buffer.extend_from_slice(text.as_bytes());
-        span
-    }
-
-    fn text(self, buffer: &[u8]) -> Text<'_> {
-        let start = self.start as usize;
-        Text::stored(&buffer[start..start + self.len as usize])
-    }
-}
 
 /// The run takes no further request; submit it and begin another. A request whose texts passed [`Text::id`],
 /// [`Text::tags`] or [`Text::free`] always fits an empty run.
@@ -76,12 +60,10 @@ pub enum Outcome {
 pub struct Run {
     /// The texts of the requests.
     asked: Vec<u8>,
-    requests: Vec<Request<Span>>,
+    requests: Vec<Request<AskedSpan>>,
     /// The most entries that the answers may hold.
     entries: usize,
-    /// The texts of the answers.
-    answered: Vec<u8>,
-    answers: Vec<Answer<Span>>,
+    answers: Answers,
     outcome: Outcome,
     /// Where it was submitted to last.
     shard: ShardIndex,
@@ -102,13 +84,36 @@ impl Run {
             return Err(RunFull);
         }
         let before = self.asked.len();
-        let held = request.map_ref(|text| Span::store(text, &mut self.asked));
+        let held = request.map_ref(|text| AskedSpan::store(text, &mut self.asked));
         if self.asked.len() > RUN_BYTES_MAX {
             self.asked.truncate(before);
             return Err(RunFull);
         }
         self.entries = entries;
         self.requests.push(held);
+        Ok(())
+    }
+
+    /// Adds a plain BUY: [`Run::push`] at a fraction of the cost.
+    #[inline]
+    pub fn push_plain_buy(&mut self, buy: &PlainBuy<'_>) -> Result<(), RunFull> {
+        let start = self.asked.len();
+        let is_full = self.requests.len() == RUN_REQUESTS_MAX || self.entries == RUN_ENTRIES_MAX;
+        if is_full || start + buy.bytes.len() > RUN_BYTES_MAX {
+            return Err(RunFull);
+        }
+        self.asked.extend_from_slice(buy.bytes);
+        self.entries += 1;
+        self.requests.push(Request::Buy(Buy {
+            offer: AskedSpan::at(start, buy.offer_len),
+            buyer: AskedSpan::at(start + buy.buyer_at, buy.buyer_len),
+            id: AskedSpan::at(start + buy.id_at, buy.bytes.len() - buy.id_at),
+            qty: 1,
+            group: GroupChoice::Alone,
+            tags: None,
+            referrer: None,
+            code: None,
+        }));
         Ok(())
     }
 
@@ -150,12 +155,8 @@ impl Run {
 
     /// The answers from this place on; those before it cost nothing.
     pub fn answers_from(&self, first: usize) -> impl ExactSizeIterator<Item = Answer<Text<'_>>> {
-        let given: &[Answer<Span>] = if self.outcome == Outcome::Answered { &self.answers } else { &[] };
-        given
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .map(|answer| answer.map_ref(|span| span.text(&self.answered)))
+        let first = if self.outcome == Outcome::Answered { first } else { usize::MAX };
+        self.answers.from(first, &self.asked)
     }
 
     /// Empties it for the next requests and keeps its memory.
@@ -163,8 +164,6 @@ impl Run {
         self.asked.clear();
         self.requests.clear();
         self.entries = 0;
-        self.answered.clear();
-        self.answered.shrink_to(KEPT_ANSWER_BYTES);
         self.answers.clear();
         self.outcome = Outcome::Open;
         self.outbox = None;
@@ -176,7 +175,6 @@ impl Run {
         self.outbox = Some(outbox);
         self.outcome = Outcome::Open;
         self.answers.clear();
-        self.answered.clear();
     }
 
     /// Takes the address: the run is on its way back and must not keep its own outbox alive.
@@ -205,9 +203,9 @@ impl Run {
         record: &mut impl Record,
     ) {
         for (request, keys) in self.requests.iter().zip(keys) {
-            let request = request.map_ref(|span| span.text(&self.asked));
-            let answer = machine.handle_at(keys, &request, now, record);
-            self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
+            let asked = request.map_ref(|span| span.text(&self.asked));
+            let answer = machine.handle_at(keys, &asked, now, record);
+            self.answers.add(&self.asked, request, answer);
         }
         assert!(self.answers.len() == self.requests.len(), "every request has its keys, and so its answer");
     }
@@ -215,10 +213,10 @@ impl Run {
     /// Answers what can be answered without changing anything, and refuses the rest for want of space.
     pub(crate) fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
         for request in &self.requests {
-            let request = request.map_ref(|span| span.text(&self.asked));
-            let answer = machine.look(&request, now);
+            let asked = request.map_ref(|span| span.text(&self.asked));
+            let answer = machine.look(&asked, now);
             let answer = answer.unwrap_or(Answer::Misuse(Misuse::DiskFull { free_bytes }));
-            self.answers.push(answer.map(|text| Span::store(text, &mut self.answered)));
+            self.answers.add(&self.asked, request, answer);
         }
     }
 

@@ -39,8 +39,15 @@ impl Slot {
         self.0
     }
 
+    /// The shard of an offer's or a pool's id when there are `count` shards.
+    #[inline]
+    pub(crate) fn shard_of(id: Text<'_>, count: u16) -> ShardIndex {
+        // Every request asks: a single shard's id need not be hashed.
+        if count == 1 { ShardIndex::default() } else { Slot::of(id).shard(count) }
+    }
+
     /// The shard that owns this slot when there are `count` shards.
-    pub(crate) fn shard(self, count: u16) -> ShardIndex {
+    fn shard(self, count: u16) -> ShardIndex {
         ShardIndex((u32::from(self.0) * u32::from(count) / u32::from(SLOT_COUNT)) as u16)
     }
 }

@@ -102,7 +102,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
 
     /// The shard that an offer's or pool's id belongs to.
     pub fn shard_of(&self, id: Text<'_>) -> ShardIndex {
-        Slot::of(id).shard(self.shards.len() as u16)
+        Slot::shard_of(id, self.shards.len() as u16)
     }
 
     /// Queues a run for a shard, as [`Engine::submit`](crate::Engine::submit) does.

@@ -15,7 +15,7 @@ mod patience;
 mod pipeline;
 
 use crate::error_code::ErrorCode;
-use crate::resp::decode::{Decoder, Limits};
+use crate::resp::decode::{DecodeError, Decoder, Limits};
 use crate::shared::{PeerId, Shared};
 use byte_queue::ByteQueue;
 use bytes::{Buf, BytesMut};
@@ -58,6 +58,20 @@ enum Phase {
     Closing,
     /// Like closing, and the peer may still be sending.
     Failing,
+}
+
+/// Why no more frames of a buffer are carried out now.
+enum Halt {
+    /// Too much waits.
+    NoRoom,
+    /// What is left is no whole frame. Of a batch nothing is left then: only whole frames are queued.
+    NoFrame(Origin),
+    /// The batch of an EXEC comes first.
+    Batch(BytesMut),
+    /// The peer asked to close, or is no client.
+    Close,
+    /// It is no frame and never will be.
+    Broken(DecodeError),
 }
 
 /// One connection.
@@ -180,21 +194,19 @@ impl Connection {
     /// Carries out the frames that are there and have room; tells how many.
     fn take_frames(&mut self) -> u64 {
         let mut taken = 0;
-        while matches!(self.phase, Phase::Serving | Phase::Draining) && self.has_room() {
-            let (bytes, decoder, origin) = if self.batch.is_empty() {
-                (&mut self.read, &mut self.decoder, Origin::Socket)
-            } else {
-                (&mut self.batch, &mut self.batch_decoder, Origin::Batch)
-            };
-            let frame = match decoder.decode(bytes) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => {
-                    let empty = decoder.skip_empty();
-                    bytes.advance(empty);
+        while matches!(self.phase, Phase::Serving | Phase::Draining) {
+            let (count, halt) = self.take_frames_of_one_buffer();
+            taken += count;
+            match halt {
+                Halt::NoRoom => break,
+                Halt::NoFrame(Origin::Batch) => self.batch.clear(),
+                Halt::NoFrame(Origin::Socket) => {
                     self.rest_is_half = true;
                     break;
                 }
-                Err(error) => {
+                Halt::Batch(frames) => self.batch = frames,
+                Halt::Close => self.phase = Phase::Failing,
+                Halt::Broken(error) => {
                     self.batch.clear();
                     self.shared.counts.add_error();
                     let message = format!("Protocol error: {error}");
@@ -203,17 +215,7 @@ impl Connection {
                         out.error(ErrorCode::Err.name(), &message);
                     });
                     self.phase = Phase::Failing;
-                    break;
                 }
-            };
-            let len = frame.bytes().len();
-            let Ok(next) = self.desk.take(frame, origin, &mut self.pipeline, &mut self.out) else { break };
-            bytes.advance(len);
-            taken += 1;
-            match next {
-                Next::Frame => {}
-                Next::Batch(frames) => self.batch = frames,
-                Next::Close => self.phase = Phase::Failing,
             }
         }
         if taken > 0 {
@@ -222,8 +224,45 @@ impl Connection {
         taken
     }
 
+    /// Carries out the frames of the batch of an EXEC, if there is one, or else of the read buffer; tells how many, and why
+    /// not more. The buffer is advanced once for all.
+    fn take_frames_of_one_buffer(&mut self) -> (u64, Halt) {
+        let (buffer, decoder, origin) = if self.batch.is_empty() {
+            (&mut self.read, &mut self.decoder, Origin::Socket)
+        } else {
+            (&mut self.batch, &mut self.batch_decoder, Origin::Batch)
+        };
+        let (mut taken, mut at) = (0, 0);
+        let halt = loop {
+            if !has_room(&self.pipeline, &self.out, &self.shared) {
+                break Halt::NoRoom;
+            }
+            let frame = match decoder.decode(&buffer[at..]) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    at += decoder.skip_empty();
+                    break Halt::NoFrame(origin);
+                }
+                Err(error) => break Halt::Broken(error),
+            };
+            let len = frame.bytes().len();
+            let Ok(next) = self.desk.take(frame, origin, &mut self.pipeline, &mut self.out) else {
+                break Halt::NoRoom;
+            };
+            at += len;
+            taken += 1;
+            match next {
+                Next::Frame => {}
+                Next::Batch(frames) => break Halt::Batch(frames),
+                Next::Close => break Halt::Close,
+            }
+        };
+        buffer.advance(at);
+        (taken, halt)
+    }
+
     fn has_room(&self) -> bool {
-        self.pipeline.has_room() && self.out.len() < self.shared.limits.reply_bytes
+        has_room(&self.pipeline, &self.out, &self.shared)
     }
 
     /// Whether everything that will be answered has been.
@@ -317,4 +356,9 @@ impl Connection {
         // Whether the peer closed or the time ran out, the connection ends here.
         let _ended = timeout(LINGER, reading).await;
     }
+}
+
+/// Whether another frame may be carried out.
+fn has_room(pipeline: &Pipeline, out: &ByteQueue, shared: &Shared) -> bool {
+    pipeline.has_room() && out.len() < shared.limits.reply_bytes
 }

@@ -145,7 +145,14 @@ fn write_group_part(out: &mut Encoder<'_>, part: &GroupPart<Text<'_>>, full: boo
     out.pair_integer(key!(13 "group_expires"), part.expires.get());
 }
 
+/// What nearly everybody is answered once a sale is over, written at once.
+const SOLD_OUT: &[u8] = b"$6\r\nstatus\r\n$8\r\nSOLD_OUT\r\n";
+
 fn write_refusal(out: &mut Encoder<'_>, refusal: &Refusal) {
+    if matches!(refusal, Refusal::SoldOut) {
+        out.map(1);
+        return out.raw(SOLD_OUT);
+    }
     let details = match refusal {
         Refusal::IdConflict { .. } | Refusal::NotOpen { .. } => 1,
         Refusal::Limit { .. } => 2,

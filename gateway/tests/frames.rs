@@ -11,17 +11,23 @@ use stampede_gateway::command;
 use stampede_gateway::resp::decode::{DecodeError, Decoder, Limits};
 
 const LIMITS: Limits = Limits { args: 16, arg_bytes: 64, frame_bytes: 256, inline_bytes: 64 };
+/// Wide enough that a short frame which is whole is read at one look.
+const WIDE: Limits = Limits { args: 16, arg_bytes: 99, frame_bytes: 1_024, inline_bytes: 64 };
 
 /// The frames in some bytes that arrive in pieces, and the error that ends them.
 fn decode(pieces: &[&[u8]]) -> (Vec<Vec<Vec<u8>>>, Option<DecodeError>) {
-    let mut decoder = Decoder::new(LIMITS);
+    decode_within(LIMITS, pieces)
+}
+
+fn decode_within(limits: Limits, pieces: &[&[u8]]) -> (Vec<Vec<Vec<u8>>>, Option<DecodeError>) {
+    let mut decoder = Decoder::new(limits);
     let (mut buffer, mut frames) = (Vec::new(), Vec::new());
     for piece in pieces {
         buffer.extend_from_slice(piece);
         loop {
             let len = match decoder.decode(&buffer) {
                 Ok(Some(frame)) => {
-                    assert!(frame.args_count() >= 1 && frame.args_count() <= LIMITS.args);
+                    assert!(frame.args_count() >= 1 && frame.args_count() <= limits.args);
                     let args = (0..frame.args_count()).filter_map(|index| frame.arg(index));
                     frames.push(args.map(<[u8]>::to_vec).collect());
                     // Whatever a frame says, reading it as a command ends in a command or an error.
@@ -31,10 +37,10 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Vec<Vec<u8>>>, Option<DecodeError>) {
                 Ok(None) => break,
                 Err(error) => return (frames, Some(error)),
             };
-            assert!(len > 0 && len <= LIMITS.frame_bytes);
+            assert!(len > 0 && len <= limits.frame_bytes);
             buffer.drain(..len);
         }
-        assert!(buffer.len() <= LIMITS.frame_bytes + piece.len(), "what is no whole frame stays bounded");
+        assert!(buffer.len() <= limits.frame_bytes + piece.len(), "what is no whole frame stays bounded");
     }
     (frames, None)
 }
@@ -139,6 +145,24 @@ proptest! {
     }
 
     #[test]
+    fn a_short_frame_is_the_same_at_one_look_and_step_by_step(
+        frames in some_frames(),
+        likely in likely_bytes(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let good = encode(&frames);
+        prop_assert_eq!(decode_within(WIDE, &[&good]), (frames, None));
+        let mut bytes = [good, likely].concat();
+        if !bytes.is_empty() {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let singles: Vec<&[u8]> = bytes.chunks(1).collect();
+        prop_assert_eq!(decode_within(WIDE, &singles), decode_within(WIDE, &[&bytes]));
+    }
+
+    #[test]
     fn any_bytes_at_all_are_survived(bytes in vec(any::<u8>(), 0..600)) {
         decode(&[&bytes]);
     }
@@ -153,6 +177,12 @@ fn an_announcement_beyond_a_limit_is_refused_before_its_bytes_come() {
         error(b"*1\r\n$104857600\r\n"),
         Some(DecodeError::ArgBytes { announced: 104_857_600, max: 64 })
     );
+    let wide = |bytes: &[u8]| decode_within(WIDE, &[bytes]).1;
+    assert_eq!(wide(b"*17\r\n"), Some(DecodeError::Args { announced: 17, max: 16 }));
+    assert_eq!(wide(b"*1\r\n$100\r\n"), Some(DecodeError::ArgBytes { announced: 100, max: 99 }));
+    assert_eq!(wide(b"*1\r\n+4\r\n"), Some(DecodeError::NotBulk { got: b'+' }));
+    assert_eq!(wide(b"*1\r\n$4\r\nPING\r"), None);
+    assert_eq!(wide(b"*1\r\n$4\r\nPINGS\r\n"), Some(DecodeError::NoCrlf));
     let long = encode(&[vec![vec![b'x'; 60]; 5]]);
     assert_eq!(error(&long), Some(DecodeError::FrameBytes { max: 256 }));
     assert_eq!(error(&[b'x'; 64]), Some(DecodeError::InlineBytes { max: 64 }));

@@ -3,6 +3,8 @@
 use crate::command::Command;
 use crate::command::args::Args;
 use crate::command::error::CommandError;
+use crate::resp::decode::Frame;
+use stampede_engine::PlainBuy;
 use stampede_engine::core::{Buy, GroupChoice, LIST_MAX, Request, Restock};
 
 type Parsed<'a> = Result<Command<'a>, CommandError>;
@@ -10,6 +12,15 @@ type Parsed<'a> = Result<Command<'a>, CommandError>;
 /// How many groups GROUPS lists when it is not told.
 const GROUPS_COUNT_DEFAULT: u32 = 100;
 const _: () = assert!(GROUPS_COUNT_DEFAULT as usize <= LIST_MAX);
+
+/// `BUY offer buyer id` without options, at a fraction of the cost of [`buy`]; `None` for everything else, mistakes
+/// included.
+#[inline]
+pub fn plain_buy(frame: Frame<'_>) -> Option<PlainBuy<'_>> {
+    let [name, offer, buyer, id] = frame.places()?;
+    let bytes = frame.bytes();
+    bytes[name].eq_ignore_ascii_case(b"BUY").then(|| PlainBuy::new(bytes, offer, buyer, id))?
+}
 
 /// `BUY offer buyer id …`
 pub fn buy(mut args: Args<'_>) -> Parsed<'_> {
@@ -101,4 +112,65 @@ pub fn groups(mut args: Args<'_>) -> Parsed<'_> {
         count = args.count("COUNT")?;
     }
     Ok(Command::Shard(Request::Groups { offer, count }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_buy;
+    use crate::command::{Command, parse};
+    use crate::resp::decode::{Decoder, Limits};
+    use stampede_engine::Run;
+
+    /// How a run holds a BUY that was read the quick way, and the other.
+    fn read(bytes: &[u8]) -> (Option<String>, Option<String>) {
+        let mut decoder = Decoder::new(Limits::default());
+        let frame = decoder.decode(bytes).expect("it is a frame").expect("it is whole");
+        let held = |run: Box<Run>| run.requests().next().map(|request| format!("{request:?}"));
+        let plain = plain_buy(frame).and_then(|buy| {
+            let mut run = Run::new();
+            run.push_plain_buy(&buy).expect("it fits an empty run");
+            held(run)
+        });
+        let parsed = parse(frame).ok().and_then(|command| {
+            let Command::Shard(request) = command else { return None };
+            let mut run = Run::new();
+            run.push(&request).expect("it fits an empty run");
+            held(run)
+        });
+        (plain, parsed)
+    }
+
+    #[test]
+    fn a_plain_buy_is_read_as_every_buy_is() {
+        let longest = "9".repeat(64);
+        let array = format!("*4\r\n$3\r\nbUy\r\n$64\r\n{longest}\r\n$1\r\nb\r\n$64\r\n{longest}\r\n");
+        for bytes in [
+            &b"*4\r\n$3\r\nBUY\r\n$3\r\nsku\r\n$5\r\nalice\r\n$2\r\nr1\r\n"[..],
+            b"buy sku 'alice'  \"r1\"\r\n",
+            array.as_bytes(),
+        ] {
+            let (plain, parsed) = read(bytes);
+            assert!(plain.is_some(), "{}", bytes.escape_ascii());
+            assert_eq!(plain, parsed, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_buy_is_left_to_the_table() {
+        let too_long = format!("BUY sku {} r1\r\n", "9".repeat(65));
+        let far_apart = format!("BUY sku {} alice r1\r\n", " ".repeat(1_000));
+        for (bytes, is_buy) in [
+            ("BUY sku alice r1 QTY 2\r\n", true),
+            (far_apart.as_str(), true),
+            ("PAY sku alice r1\r\n", false),
+            ("BUY sku alice\r\n", false),
+            ("BUY sku a,b r1\r\n", false),
+            ("BUY sku '' r1\r\n", false),
+            (too_long.as_str(), false),
+        ] {
+            let (plain, parsed) = read(bytes.as_bytes());
+            assert_eq!(plain, None, "{bytes}");
+            assert_eq!(parsed.is_some(), is_buy, "{bytes}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use crate::command::error::CommandError;
 use crate::command::feed::FeedKey;
 use crate::command::session::{HelloProtocol, Local, Session};
+use crate::command::storefront::plain_buy;
 use crate::command::{Command, describe, parse};
 use crate::connection::batch::{Batch, BatchFull};
 use crate::connection::byte_queue::ByteQueue;
@@ -72,9 +73,16 @@ impl Desk {
         pipeline: &mut Pipeline,
         out: &mut ByteQueue,
     ) -> Result<Next, NoRoom> {
+        if self.batch.is_none() {
+            // The way of nearly every command.
+            if let Some(buy) = plain_buy(frame) {
+                pipeline.push_plain_buy(&buy, self.protocol)?;
+                return Ok(Next::Frame);
+            }
+        }
         let parsed = parse(frame);
         if let (Ok(Command::Shard(request)), None) = (&parsed, &self.batch) {
-            // The way of nearly every command: by reference, since a request is large.
+            // By reference, since a request is large.
             return self.send(request, pipeline);
         }
         let command = match parsed.and_then(|command| self.check_feeds(command)) {

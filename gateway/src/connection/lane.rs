@@ -7,8 +7,8 @@
 use crate::error_code::ErrorCode;
 use crate::reply::{self, Detail};
 use crate::resp::encode::Encoder;
-use stampede_engine::core::{Answer, Request, Text};
-use stampede_engine::{Engine, Outbox, Outcome, Reject, Run, ShardIndex};
+use stampede_engine::core::{Answer, Text};
+use stampede_engine::{Engine, Outbox, Outcome, Reject, Run, RunFull, ShardIndex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -59,18 +59,23 @@ impl Lane {
         self.parts.len() + 2 <= PARTS_MAX
     }
 
-    /// Adds a request to the run being filled; submits it first if it is full.
-    pub(super) fn add(&mut self, engine: &Engine, request: &Request<Text<'_>>) -> Result<(), NoRoom> {
+    /// Adds a request, by `push`, to the run being filled; submits it first if it is full.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        engine: &Engine,
+        push: impl Fn(&mut Run) -> Result<(), RunFull>,
+    ) -> Result<(), NoRoom> {
         if !self.has_room() {
             return Err(NoRoom);
         }
         let run = self.filling.get_or_insert_with(|| engine.run());
-        if run.push(request).is_ok() {
+        if push(run).is_ok() {
             return Ok(());
         }
         self.submit(engine);
         let run = self.filling.get_or_insert_with(|| engine.run());
-        let pushed = run.push(request);
+        let pushed = push(run);
         assert!(pushed.is_ok(), "a request with checked texts fits an empty run");
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::connection::lane::{Lane, Next, NoRoom, write_down, write_reject};
 use crate::reply::{Detail, every_shard};
 use crate::resp::encode::{Encoder, Protocol};
 use stampede_engine::core::{Request, Text};
-use stampede_engine::{Engine, ShardIndex};
+use stampede_engine::{Engine, PlainBuy, ShardIndex};
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
@@ -94,7 +94,22 @@ impl Pipeline {
         protocol: Protocol,
     ) -> Result<(), NoRoom> {
         let shard = self.engine.shard_of(key);
-        lane_of(&mut self.lanes, shard).add(&self.engine, request)?;
+        lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push(request))?;
+        self.expect_answer(shard, detail, protocol);
+        Ok(())
+    }
+
+    /// Adds a plain BUY for the shard of its offer.
+    pub(super) fn push_plain_buy(&mut self, buy: &PlainBuy<'_>, protocol: Protocol) -> Result<(), NoRoom> {
+        let shard = self.engine.shard_of(buy.offer());
+        lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push_plain_buy(buy))?;
+        self.expect_answer(shard, Detail::Brief, protocol);
+        Ok(())
+    }
+
+    /// Remembers that the next reply is the next answer of a shard.
+    #[inline]
+    fn expect_answer(&mut self, shard: ShardIndex, detail: Detail, protocol: Protocol) {
         let lane = usize::from(shard.get());
         self.replies += 1;
         if let Some(Slot {
@@ -104,10 +119,9 @@ impl Pipeline {
             && (*last, *last_detail, *last_protocol) == (lane, detail, protocol)
         {
             *replies += 1;
-            return Ok(());
+            return;
         }
         self.slots.push_back(Slot { protocol, source: Source::Lane { lane, detail, replies: 1 } });
-        Ok(())
     }
 
     /// Adds a question to every shard from the one that it begins at.
@@ -139,7 +153,7 @@ impl Pipeline {
                     Request::OfferList { cursor: skip, count }
                 }
             };
-            lane_of(&mut self.lanes, shard).add(&self.engine, &request)?;
+            lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push(&request))?;
         }
         self.replies += 1;
         self.slots.push_back(Slot { protocol, source: Source::EveryLane { asked, first } });
@@ -241,6 +255,7 @@ impl Pipeline {
     }
 }
 
+#[inline]
 fn lane_of(lanes: &mut [Option<Lane>], shard: ShardIndex) -> &mut Lane {
     lanes[usize::from(shard.get())].get_or_insert_with(|| Lane::new(shard))
 }

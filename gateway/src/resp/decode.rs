@@ -3,10 +3,12 @@
 //! A frame is an array of bulk strings or an inline command, and its arguments are slices of the read buffer: decoding
 //! copies nothing and, once the list of spans has grown to its working size, allocates nothing. What a frame announces is
 //! checked against [`Limits`] before a byte of it is waited for, so that a large announcement costs nothing. Bytes that
-//! arrive piecemeal are scanned once: the decoder goes on where it stopped. The connection owns the buffer and calls
+//! arrive piecemeal are scanned once, a frame that could have been short twice: the decoder goes on where it stopped.
+//! The connection owns the buffer and calls
 //! [`Decoder::decode`]; after an error the byte stream has lost its frames, and the connection must end.
 
 use memchr::memchr;
+use std::ops::Range;
 use thiserror::Error;
 
 /// The longest line that announces a count or a length: a sign and the 20 digits of a u64.
@@ -123,6 +125,13 @@ impl<'a> Frame<'a> {
         Some(&self.bytes[start..start + span.len as usize])
     }
 
+    /// Where its arguments lie in its bytes, if there are exactly `N`, the name included.
+    #[inline]
+    pub fn places<const N: usize>(&self) -> Option<[Range<usize>; N]> {
+        let spans: &[Span; N] = self.spans.try_into().ok()?;
+        Some(spans.map(|span| span.start as usize..(span.start + span.len) as usize))
+    }
+
     /// The command's name.
     pub fn name(&self) -> &'a [u8] {
         self.arg(0).unwrap_or_default()
@@ -151,12 +160,18 @@ pub struct Decoder {
     scanned: usize,
     /// Whether the spans are those of a frame that was handed out.
     handed_out: bool,
+    /// Whether no frame that [`short`] finds is beyond a limit.
+    takes_short: bool,
 }
 
 impl Decoder {
     /// A decoder at the beginning of a frame.
     pub fn new(limits: Limits) -> Self {
-        Decoder { limits, spans: Vec::with_capacity(16), announced: None, scanned: 0, handed_out: false }
+        let takes_short = limits.args >= usize::from(SHORT_ARGS_MAX)
+            && limits.arg_bytes >= SHORT_ARG_BYTES_MAX
+            && limits.frame_bytes >= SHORT_FRAME_BYTES_MAX;
+        let spans = Vec::with_capacity(16);
+        Decoder { limits, spans, announced: None, scanned: 0, handed_out: false, takes_short }
     }
 
     /// The frame that `bytes` begins with, or `None` while it is incomplete. `bytes` must begin where the last frame
@@ -168,6 +183,13 @@ impl Decoder {
             self.spans.clear();
             self.announced = None;
             self.scanned = 0;
+        }
+        if self.takes_short && self.scanned == 0 && self.announced.is_none() {
+            if let Some(end) = short(bytes, &mut self.spans) {
+                self.handed_out = true;
+                return Ok(Some(Frame { bytes: &bytes[..end], spans: &self.spans }));
+            }
+            self.spans.clear();
         }
         loop {
             let complete = match (self.announced, bytes.get(self.scanned)) {
@@ -229,13 +251,7 @@ impl Decoder {
     /// Reads bulk strings until there are `count`. False: incomplete.
     fn bulks(&mut self, bytes: &[u8], count: usize) -> Result<bool, DecodeError> {
         while self.spans.len() < count {
-            let span = match short_bulk(bytes, self.scanned, &self.limits) {
-                Some(span) => span,
-                None => match bulk(bytes, self.scanned, &self.limits)? {
-                    Some(span) => span,
-                    None => return Ok(false),
-                },
-            };
+            let Some(span) = bulk(bytes, self.scanned, &self.limits)? else { return Ok(false) };
             self.scanned = span.start as usize + span.len as usize + 2;
             self.spans.push(span);
         }
@@ -272,21 +288,42 @@ impl Decoder {
     }
 }
 
-/// The bulk string that begins at `at` if it is whole, within the limits and shorter than 100 bytes, as nearly every one
-/// is; what else stands there, [`bulk`] finds out.
+/// The arguments of a short frame: its count has one digit.
+const SHORT_ARGS_MAX: u8 = 9;
+/// The bytes of an argument of a short frame: its length has one digit or two.
+const SHORT_ARG_BYTES_MAX: usize = 99;
+/// The bytes of a short frame, with what announces its arguments and ends them.
+const SHORT_FRAME_BYTES_MAX: usize = 4 + SHORT_ARGS_MAX as usize * (5 + SHORT_ARG_BYTES_MAX + 2);
+
+/// The spans of the frame that `bytes` begins with, and where it ends, if it is short and whole, as nearly every one is.
+/// What else stands there, the decoder finds out step by step.
 #[inline]
-fn short_bulk(bytes: &[u8], at: usize, limits: &Limits) -> Option<Span> {
-    let (len, start) = match *bytes.get(at..)? {
-        [b'$', ones @ b'0'..=b'9', b'\r', b'\n', ..] => (usize::from(ones - b'0'), at + 4),
-        [b'$', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            (usize::from(tens - b'0') * 10 + usize::from(ones - b'0'), at + 5)
-        }
-        _ => return None,
+fn short(bytes: &[u8], spans: &mut Vec<Span>) -> Option<usize> {
+    let &[b'*', count @ b'1'..=b'9', b'\r', b'\n', ..] = bytes else { return None };
+    let mut at = 4;
+    for _ in b'0'..count {
+        let span = short_bulk(bytes, at)?;
+        spans.push(span);
+        at = (span.start + span.len) as usize + 2;
+    }
+    Some(at)
+}
+
+/// The bulk string that begins at `at`, if it is whole and its length has one digit or two.
+#[inline]
+fn short_bulk(bytes: &[u8], at: usize) -> Option<Span> {
+    // The shortest one has six bytes.
+    let &[mark, first, second, third, fourth] = bytes.get(at..)?.first_chunk()?;
+    let (tens, ones) = (first.wrapping_sub(b'0'), second.wrapping_sub(b'0'));
+    let (len, start) = if [second, third] == *b"\r\n" {
+        (usize::from(tens), at + 4)
+    } else if ones <= 9 && [third, fourth] == *b"\r\n" {
+        (usize::from(tens) * 10 + usize::from(ones), at + 5)
+    } else {
+        return None;
     };
-    let end = start + len;
-    let is_whole = bytes.get(end..end + 2)? == b"\r\n";
-    let is_short = len <= limits.arg_bytes && end + 2 <= limits.frame_bytes;
-    (is_whole && is_short).then_some(Span { start: start as u32, len: len as u32 })
+    let is_whole = mark == b'$' && tens <= 9 && bytes.get(start + len..)?.first_chunk() == Some(b"\r\n");
+    is_whole.then_some(Span { start: start as u32, len: len as u32 })
 }
 
 /// The bulk string that begins at `at`; `None` while it is incomplete.
