@@ -58,6 +58,7 @@ mod keeping;
 pub mod offline;
 mod opening;
 mod outbox;
+mod pages;
 mod panics;
 mod run;
 mod shard;
@@ -80,6 +81,7 @@ pub use journal::{
     SEGMENT_BYTES_MIN,
 };
 pub use outbox::Outbox;
+pub use pages::take_small_pages;
 pub use run::{Outcome, PlainBuy, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
 pub use slot::{SHARDS_MAX, SLOT_COUNT, ShardIndex, Slot};
 pub use store::{

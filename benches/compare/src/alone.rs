@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use stampede_micro::BATCH;
-use stampede_micro::shop::{Durability, Shop};
+use stampede_micro::shop::{Durability, Shop, take_small_pages};
 use stampede_micro::work::{Untimed, Watch, Work};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -85,6 +85,8 @@ pub(crate) fn whole_batches(count: u64) -> u64 {
 
 /// The other role of this binary: runs the task and prints what it came to.
 pub(crate) fn serve(task: Task, count: u64, clock: Clock) -> Result<()> {
+    // As the server does.
+    take_small_pages()?;
     let count = whole_batches(count);
     let (seconds, events_per_sync) = match (task.work(), clock) {
         (Some(work), Clock::Timed) => {

@@ -6,7 +6,7 @@
 
 use crate::sale::{BATCH, Intents, OFFER, plain};
 use stampede_core::{Answer, Request, Status};
-pub use stampede_engine::Durability;
+pub use stampede_engine::{Durability, take_small_pages};
 use stampede_engine::{Engine, EngineConfig, JournalStatus, Outbox, Outcome};
 use std::sync::Arc;
 use tempfile::TempDir;

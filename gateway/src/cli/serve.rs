@@ -20,6 +20,9 @@ use tracing_subscriber::EnvFilter;
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     start_log();
+    if let Err(error) = stampede_engine::take_small_pages() {
+        tracing::warn!(%error, "cannot refuse huge pages; a shard may stand still for milliseconds where one is cleared");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers(&config))
         .enable_all()

@@ -103,7 +103,7 @@ const ENGINE: Crate = Crate {
         Layer { about: "where events are kept", modules: &["journal"] },
         Layer {
             about: "disk, time, waking, slots, counters, words of a panic",
-            modules: &["disk", "clock", "wake", "slot", "counters", "panics"],
+            modules: &["disk", "clock", "wake", "slot", "counters", "panics", "pages"],
         },
     ],
 };
