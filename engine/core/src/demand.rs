@@ -20,6 +20,8 @@ use sketch::Sketch;
 
 /// Seconds that the timeline keeps: ten minutes around the spike.
 const TIMELINE_SECONDS_MAX: usize = 600;
+/// The step of the timeline.
+const SECOND: Millis = Millis::new(1_000);
 /// How long after the first intent since the last checkpoint the next one comes.
 const CHECKPOINT_AFTER: Millis = Millis::new(1_000);
 
@@ -144,8 +146,8 @@ impl Demand {
     }
 
     fn second(&mut self, now: UnixMs) -> &mut DemandSecond {
-        let at = UnixMs::new(now.get() / 1_000 * 1_000);
-        if self.timeline.back().is_none_or(|last| last.at < at) {
+        if self.timeline.back().is_none_or(|last| last.at.after(SECOND) <= now) {
+            let at = UnixMs::new(now.get() / SECOND.get() * SECOND.get());
             self.push_second(DemandSecond { at, accepted: 0, refused: 0 });
         }
         self.timeline.back_mut().expect("a second was just made sure of")

@@ -183,7 +183,8 @@ impl Machine {
         }
         let stamp = self.stamp(now);
         self.state.apply_looked_up(stamp, accepted, Lookup { id: keys.id, buyer: keys.buyer, known: *buyer });
-        self.tell(stamp, &Event::Accepted(*accepted), record);
+        let names = self.state.names_accepted(accepted);
+        record.record(&Entry { stamp, event: Event::Accepted(*accepted), names });
         if accepted.seat.is_some() {
             let at = self.state.offer(accepted.offer).reservations.len() - 1;
             self.follow_up(accepted.offer, at, now, record);
@@ -265,18 +266,13 @@ impl Machine {
     fn emit(&mut self, event: &Event<'_>, now: UnixMs, record: &mut impl Record) {
         let stamp = self.stamp(now);
         self.state.apply(stamp, event);
-        self.tell(stamp, event, record);
+        record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
     }
 
     /// What the next event is called.
     fn stamp(&self, now: UnixMs) -> Stamp {
         assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);
         Stamp { id: EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) }, at: now }
-    }
-
-    /// Records an event that has just taken effect.
-    fn tell(&self, stamp: Stamp, event: &Event<'_>, record: &mut impl Record) {
-        record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
     }
 
     fn answer(&self, verdict: &Verdict<'_>, now: UnixMs) -> Answer<Text<'_>> {

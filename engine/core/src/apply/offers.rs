@@ -87,7 +87,7 @@ impl State {
         let state = self.offer_mut(offer);
         let deadline = state.stored_deadline(expires);
         let group = state.groups.open(GroupOrigin { deadline, event: seq });
-        state.groups.list(group, state.group_size(), false);
+        state.groups.list(group, state.listing());
         if state.reserves_groups() {
             let seats = u64::from(state.group_size());
             self.each_take(offer, |pool, units| pool.hold(units * seats));
@@ -137,17 +137,19 @@ impl State {
     pub(super) fn end_group(&mut self, offer: OfferIndex, group: GroupIndex, end: GroupState) {
         let (at, Seq(seq)) = (self.at, self.seq);
         let state = self.offer_mut(offer);
-        let size = state.group_size();
-        state.groups.unlist(group, size);
+        let rule = state.listing();
         let reserves = state.reserves_groups();
         let deadline = state.group_deadline(state.groups.get(group));
-        let row = state.groups.get_mut(group);
-        assert!(row.state == GroupState::Open, "I5: a group ends twice");
-        row.state = end;
-        row.deadline = deadline.get().cast_signed();
-        row.cursor = row.head;
-        row.unsettled = row.seats;
-        let (empty, unsettled) = (u64::from(size - row.seats), row.unsettled);
+        let unsettled = state.groups.change(group, rule, |groups| {
+            let row = groups.get_mut(group);
+            assert!(row.state == GroupState::Open, "I5: a group ends twice");
+            row.state = end;
+            row.deadline = deadline.get().cast_signed();
+            row.cursor = row.head;
+            row.unsettled = row.seats;
+            row.unsettled
+        });
+        let empty = u64::from(rule.size - unsettled);
         if reserves {
             self.each_take(offer, |pool, units| pool.release(units * empty));
         }
@@ -160,8 +162,7 @@ impl State {
     /// A paid member of one open group sits down in another. The group left empty is absorbed.
     pub(super) fn apply_moved(&mut self, offer: OfferIndex, reservation: ReservationIndex, to: GroupIndex) {
         let state = self.offer_mut(offer);
-        let size = state.group_size();
-        let merges = state.merges();
+        let rule = state.listing();
         let seat = state.reservations.get(reservation.0).seat.expect("I5: who moves has a seat").get() - 1;
         let from = state.groups.seats[seat].group;
         for group in [from, to] {
@@ -169,15 +170,15 @@ impl State {
                 state.groups.get(group).state == GroupState::Open,
                 "I5: a member moves between groups that are over"
             );
-            state.groups.unlist(group, size);
         }
-        state.groups.rise(seat);
-        state.groups.get_mut(from).paid -= 1;
-        state.groups.sit(seat, to);
-        state.groups.get_mut(to).paid += 1;
-        for group in [from, to] {
-            state.groups.list(group, size, merges);
-        }
+        state.groups.change(from, rule, |groups| {
+            groups.rise(seat);
+            groups.get_mut(from).paid -= 1;
+        });
+        state.groups.change(to, rule, |groups| {
+            groups.sit(seat, to);
+            groups.get_mut(to).paid += 1;
+        });
         if state.groups.get(from).seats == 0 {
             self.end_group(offer, from, GroupState::Absorbed);
         } else {

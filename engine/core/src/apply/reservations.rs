@@ -85,6 +85,7 @@ impl State {
     }
 
     /// A reservation takes its units, and its seat: when it is accepted, and when a late payment takes them again.
+    #[inline]
     fn take(&mut self, offer: OfferIndex, at: u32) {
         let State { offers, campaigns, pools, hashes, .. } = self;
         let state = &mut offers[offer.0];
@@ -263,19 +264,19 @@ impl State {
 
     fn sit_down(&mut self, offer: OfferIndex, reservation: u32, seat: u32, status: Status) {
         let state = self.offer_mut(offer);
-        let (size, merges) = (state.group_size(), state.merges());
+        let rule = state.listing();
         let OfferState { groups, reservations, .. } = state;
         groups.seats[seat].reservation = reservation;
         let group = groups.seats[seat].group;
-        groups.unlist(group, size);
-        groups.sit(seat, group);
-        let row = groups.get_mut(group);
-        row.paid += u32::from(status == Status::Paid);
-        if row.first.is_none() {
-            row.first = crate::state::one_up(reservation);
-            row.leader = crate::state::one_up(seat);
-        }
-        groups.list(group, size, merges);
+        groups.change(group, rule, |groups| {
+            groups.sit(seat, group);
+            let row = groups.get_mut(group);
+            row.paid += u32::from(status == Status::Paid);
+            if row.first.is_none() {
+                row.first = crate::state::one_up(reservation);
+                row.leader = crate::state::one_up(seat);
+            }
+        });
         let buyer = reservations.get(reservation).buyer;
         reservations.seat_buyer(buyer, Some(group));
         self.schedule_groups(offer);
@@ -283,28 +284,25 @@ impl State {
 
     fn count_paid_seat(&mut self, offer: OfferIndex, seat: u32) {
         let state = self.offer_mut(offer);
-        let (size, merges) = (state.group_size(), state.merges());
-        let group = state.groups.seats[seat].group;
-        state.groups.unlist(group, size);
-        state.groups.get_mut(group).paid += 1;
-        state.groups.list(group, size, merges);
+        let (group, rule) = (state.groups.seats[seat].group, state.listing());
+        state.groups.change(group, rule, |groups| groups.get_mut(group).paid += 1);
         self.schedule_groups(offer);
     }
 
     /// Frees the seat of a reservation that ended, or counts it as settled where its group is over.
     fn leave_seat(&mut self, offer: OfferIndex, seat: u32, from: Status) {
         let state = self.offer_mut(offer);
-        let (size, merges) = (state.group_size(), state.merges());
+        let rule = state.listing();
         let OfferState { groups, reservations, .. } = state;
         let group = groups.seats[seat].group;
         if groups.get(group).state != GroupState::Open {
             groups.get_mut(group).unsettled -= 1;
             return;
         }
-        groups.unlist(group, size);
-        groups.rise(seat);
-        groups.get_mut(group).paid -= u32::from(from == Status::Paid);
-        groups.list(group, size, merges);
+        groups.change(group, rule, |groups| {
+            groups.rise(seat);
+            groups.get_mut(group).paid -= u32::from(from == Status::Paid);
+        });
         let buyer = reservations.get(groups.seats[seat].reservation).buyer;
         reservations.seat_buyer(buyer, None);
         self.schedule_groups(offer);

@@ -34,7 +34,7 @@ impl State {
             Event::GroupFormed { offer, group } | Event::GroupFailed { offer, group } => {
                 (offer, About::Group(group))
             }
-            Event::Accepted(accepted) => return self.names_accepted(accepted),
+            Event::Accepted(ref accepted) => return self.names_accepted(accepted),
             Event::Paid { offer, reservation, .. }
             | Event::Owed { offer, reservation, .. }
             | Event::Released { offer, reservation, .. }
@@ -51,8 +51,9 @@ impl State {
     }
 
     /// An acceptance says all but the names of its offer and its group.
-    fn names_accepted<'a>(&'a self, accepted: Accepted<'a>) -> Names<'a> {
-        let Accepted { id, buyer, qty, price, .. } = accepted;
+    #[inline]
+    pub(super) fn names_accepted<'a>(&'a self, accepted: &Accepted<'a>) -> Names<'a> {
+        let Accepted { id, buyer, qty, price, .. } = *accepted;
         let offer = self.offer(accepted.offer);
         Names {
             offer: Some(offer.id()),

@@ -75,10 +75,10 @@ impl State {
 
 /// Puts every open group into the orders that GROUP ANY, deadlines and merges go by.
 fn list_open_groups(offer: &mut OfferState) {
-    let (size, merges) = (offer.group_size(), offer.merges());
+    let rule = offer.listing();
     for at in 0..offer.groups.rows.len() {
         if offer.groups.rows[at].state == GroupState::Open {
-            offer.groups.list(GroupIndex(at), size, merges);
+            offer.groups.list(GroupIndex(at), rule);
         }
     }
 }

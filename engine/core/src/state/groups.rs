@@ -75,6 +75,22 @@ pub(crate) struct GroupOrigin {
     pub(crate) event: Seq,
 }
 
+/// Of an offer's rule, what the orders go by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listing {
+    /// Seats of a full group.
+    pub(crate) size: u32,
+    pub(crate) merges: bool,
+}
+
+/// Where a group stands in the orders.
+#[derive(Clone, Copy, Default)]
+struct Places {
+    by_free: Option<(u32, i64, u32)>,
+    due: Option<(i64, bool, u32)>,
+    mergeable: Option<(u32, u32)>,
+}
+
 impl Group {
     /// Its place in the order of deadlines.
     pub(crate) fn due(&self, group: GroupIndex) -> (i64, bool, u32) {
@@ -113,26 +129,44 @@ impl Groups {
         &mut self.rows[group.0]
     }
 
-    /// Takes the group out of the orders; call it before a change of its counts.
-    pub(crate) fn unlist(&mut self, group: GroupIndex, size: u32) {
-        let row = &self.rows[group.0];
-        self.by_free.remove(&(size - row.seats, row.deadline, group.0));
-        self.deadlines.remove(&row.due(group));
-        self.mergeable.remove(&(row.paid, group.0));
+    /// Changes a group's counts or its state, and moves it in the orders that go by them.
+    ///
+    /// Most changes leave most orders as they are, and each move in one is a search.
+    pub(crate) fn change<T>(
+        &mut self,
+        group: GroupIndex,
+        rule: Listing,
+        change: impl FnOnce(&mut Groups) -> T,
+    ) -> T {
+        let before = self.places(group, rule);
+        let changed = change(self);
+        self.relist(before, self.places(group, rule));
+        changed
     }
 
-    /// Puts an open group into the orders; call it after a change of its counts.
-    pub(crate) fn list(&mut self, group: GroupIndex, size: u32, merges: bool) {
+    /// Puts a group into the orders that stands in none.
+    pub(crate) fn list(&mut self, group: GroupIndex, rule: Listing) {
+        self.relist(Places::default(), self.places(group, rule));
+    }
+
+    fn places(&self, group: GroupIndex, rule: Listing) -> Places {
         let row = &self.rows[group.0];
-        assert!(row.seats <= size, "I5: a group has more members than seats");
+        assert!(row.seats <= rule.size, "I5: a group has more members than seats");
         if row.state != GroupState::Open {
-            return;
+            return Places::default();
         }
-        self.by_free.insert((size - row.seats, row.deadline, group.0));
-        self.deadlines.insert(row.due(group));
-        if merges && row.seats > 0 && row.paid == row.seats && row.may_join == row.seats {
-            self.mergeable.insert((row.paid, group.0));
+        let moves_whole = row.seats > 0 && row.paid == row.seats && row.may_join == row.seats;
+        Places {
+            by_free: Some((rule.size - row.seats, row.deadline, group.0)),
+            due: Some(row.due(group)),
+            mergeable: (rule.merges && moves_whole).then_some((row.paid, group.0)),
         }
+    }
+
+    fn relist(&mut self, before: Places, after: Places) {
+        move_in(&mut self.by_free, before.by_free, after.by_free);
+        move_in(&mut self.deadlines, before.due, after.due);
+        move_in(&mut self.mergeable, before.mergeable, after.mergeable);
     }
 
     /// Links a seat at the end of its group's list.
@@ -195,5 +229,17 @@ impl Groups {
             next = self.seats[seat].next;
             Some(seat)
         })
+    }
+}
+
+fn move_in<T: Copy + Ord>(order: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) {
+    if before == after {
+        return;
+    }
+    if let Some(before) = before {
+        order.remove(&before);
+    }
+    if let Some(after) = after {
+        order.insert(after);
     }
 }

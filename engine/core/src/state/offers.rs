@@ -3,7 +3,7 @@
 use super::agenda::Due;
 use super::buyers::BuyerSums;
 use super::campaign::CampaignIndex;
-use super::groups::{Group, Groups};
+use super::groups::{Group, Groups, Listing};
 use super::pools::PoolTake;
 use super::reservations::{Reservation, Reservations};
 use crate::event::GroupIndex;
@@ -149,6 +149,11 @@ impl OfferState {
 
     pub(crate) fn group_size(&self) -> u32 {
         self.definition.group().map_or(0, |rule| rule.size)
+    }
+
+    /// What the orders of its groups go by.
+    pub(crate) fn listing(&self) -> Listing {
+        Listing { size: self.group_size(), merges: self.merges() }
     }
 
     pub(crate) fn merges(&self) -> bool {
