@@ -62,7 +62,7 @@ impl Field {
     ) -> Result<Self> {
         let wanted = |subject| rows.iter().any(|row| row.subjects.contains(&subject));
         let wants_redis = [Subject::Redis, Subject::RedisAlways, Subject::RedisOff].into_iter().any(wanted)
-            || probes.iter().any(|probe| matches!(probe.kind, Kind::Latency | Kind::Recovery));
+            || probes.iter().any(|probe| matches!(probe.kind, Kind::Latency | Kind::Sweeps | Kind::Recovery));
         let redis = wants_redis.then(Redis::find).transpose()?;
         let benchmark =
             rows.iter().any(|row| row.load == Load::RedisBenchmark).then(Benchmark::find).transpose()?;
@@ -80,7 +80,7 @@ impl Field {
         if let Some(cluster) = &field.cluster {
             cluster.start(Commit::Synchronous)?.prove().await?;
         }
-        if wanted(Subject::Stub) {
+        if wanted(Subject::Stub) || probes.iter().any(|probe| probe.kind == Kind::Ceiling) {
             field.samples = Some(field.take_samples().await.context("no sample answers for the stub")?);
         }
         Ok(field)
@@ -142,11 +142,6 @@ impl Field {
         self.redis.as_ref().context("Redis was not prepared")
     }
 
-    /// What one closed loop of a row reaches, per second.
-    pub(crate) async fn closed(&self, subject: Subject, load: Load, requests: u64) -> Result<f64> {
-        Ok(self.run(subject, load, requests).await?.per_second)
-    }
-
     /// Starts the stub with the answers of `load`.
     pub(crate) async fn stub(&self, load: Load) -> Result<Server> {
         let samples = self.samples.as_ref().context("the stub has no sample answers")?;
@@ -159,7 +154,8 @@ impl Field {
         self.run(subject, row.load, requests).await
     }
 
-    async fn run(&self, subject: Subject, load: Load, requests: u64) -> Result<Measured> {
+    /// The same of any load.
+    pub(crate) async fn run(&self, subject: Subject, load: Load, requests: u64) -> Result<Measured> {
         match subject {
             Subject::Stampede => self.measure_stampede(Mode::Sync, load, requests).await,
             Subject::Memory => self.measure_stampede(Mode::Memory, load, requests).await,

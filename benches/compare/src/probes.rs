@@ -1,13 +1,16 @@
-//! What is measured besides maximum throughput: the core alone, latency, memory, allocations, recovery, growth.
+//! What is measured besides maximum throughput: the core alone, latency, sweeps, memory, allocations, recovery,
+//! growth, and the generator's own ceiling.
 //!
 //! The way to each probe that `rows` declares; what one does is in a file of its own. A probe answers with
 //! readings, each by name, some with the peer's reading of the same run beside it; `report` judges them. A probe that
 //! fails does not end the comparison: the report says which one and why.
 
 mod allocations;
+mod ceiling;
 pub(crate) mod latency;
 mod memory;
 mod spike;
+mod sweeps;
 
 use crate::alone::{self, Task};
 use crate::drive::Field;
@@ -29,6 +32,8 @@ pub(crate) async fn run(probe: &Probe, field: &Field, sizes: &Sizes, round: u32)
         Kind::Growth => growth_ratios(field, sizes).await,
         Kind::Recovery => recovery_of(field, sizes).await,
         Kind::Spike => spike::run(field, sizes).await,
+        Kind::Sweeps => sweeps::run(field, sizes).await,
+        Kind::Ceiling => ceiling::run(field, sizes).await,
     }
 }
 
@@ -65,5 +70,6 @@ async fn recovery_of(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     Ok(vec![
         Reading::with_note("recovery", ours, note),
         Reading { name: "recovery-per-entry", ours, peer: Some(theirs), note: None },
+        Reading::alone("recovery-per-million", ours * 1e6 / sizes.recovery as f64),
     ])
 }

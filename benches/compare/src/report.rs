@@ -6,6 +6,7 @@
 
 mod judged;
 mod markdown;
+mod scale;
 
 use crate::figures::{Spread, rate};
 use crate::machine::{Machine, load_average};
@@ -223,7 +224,7 @@ pub(crate) fn find<'a>(cells: &'a [Cell], (row, subject): (&str, Subject)) -> Op
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::judged::Verdict;
     use super::{Cell, Circumstances, Durability, Measured, Report};
     use crate::machine::Machine;
@@ -246,7 +247,7 @@ mod tests {
         cell
     }
 
-    fn report(mode: &str) -> Report {
+    pub(super) fn report(mode: &str) -> Report {
         let machine = Machine {
             cpu: "a processor".to_owned(),
             cores: 2,

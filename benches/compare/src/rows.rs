@@ -186,6 +186,8 @@ pub(crate) enum Kind {
     Growth,
     Recovery,
     Spike,
+    Sweeps,
+    Ceiling,
 }
 
 /// One probe.
@@ -214,6 +216,8 @@ pub(crate) const PROBES: &[Probe] = &[
     once("allocations", Kind::Allocations),
     once("memory", Kind::Memory),
     once("spike", Kind::Spike),
+    once("sweeps", Kind::Sweeps),
+    once("ceiling", Kind::Ceiling),
     once("growth", Kind::Growth),
     once("recovery", Kind::Recovery),
 ];

@@ -28,6 +28,12 @@ pub(crate) struct Sizes {
     pub(crate) latency_s: f64,
     /// Seconds of one point of a latency curve.
     pub(crate) curve_s: f64,
+    /// Reservations, and groups, that fall due in one instant.
+    pub(crate) swept_holds: u64,
+    pub(crate) swept_groups: u64,
+    /// Requests of the closed loop against the stub, and seconds of one rate of the open loop.
+    pub(crate) ceiling: u64,
+    pub(crate) ceiling_s: f64,
     /// Reservations whose memory is weighed.
     pub(crate) memory: u64,
     /// Reservations that are there after a start.
@@ -48,7 +54,11 @@ impl Sizes {
             core_journal: 4_000_000,
             calibration: 200_000,
             latency_s: 6.0,
-            curve_s: 5.0,
+            curve_s: 3.0,
+            swept_holds: 1_000_000,
+            swept_groups: 100_000,
+            ceiling: 2_000_000,
+            ceiling_s: 2.0,
             memory: 10_000_000,
             recovery: 10_000_000,
             growth: GrowthSizes {
@@ -68,7 +78,11 @@ impl Sizes {
             core_journal: 200_000,
             calibration: 50_000,
             latency_s: 1.0,
-            curve_s: 1.0,
+            curve_s: 0.5,
+            swept_holds: 50_000,
+            swept_groups: 5_000,
+            ceiling: 100_000,
+            ceiling_s: 0.5,
             memory: 200_000,
             recovery: 200_000,
             growth: GrowthSizes {

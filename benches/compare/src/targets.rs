@@ -142,6 +142,11 @@ const fn shown(title: &'static str, row: &'static str, under: Subject) -> Target
     }
 }
 
+/// What the client can do at most: shown, and held to nothing.
+const fn ceiling(title: &'static str, name: &'static str) -> Target {
+    reading(title, name, Bound::None, Unit::PerSecond)
+}
+
 /// Every target, in the order of the table.
 pub(crate) const TARGETS: &[Target] = &[
     row("BUY, pipeline 64 / Redis + Lua (everysec)", "buy-64", ("buy-64", Subject::Redis), 8.0, true),
@@ -168,6 +173,10 @@ pub(crate) const TARGETS: &[Target] = &[
     ),
     over_peer("p99 at half of Redis's maximum / Redis + Lua", "latency-p99", 0.5),
     over_peer("p99.9 at half of Redis's maximum / Redis + Lua", "latency-p999", 0.5),
+    over_peer("p99 while a million holds end at once / Redis + Lua", "sweeps-holds-p99", 0.5),
+    over_peer("p99.9 while a million holds end at once / Redis + Lua", "sweeps-holds-p999", 0.5),
+    over_peer("p99 while 100,000 groups fail at once / Redis + Lua", "sweeps-groups-p99", 0.5),
+    over_peer("p99.9 while 100,000 groups fail at once / Redis + Lua", "sweeps-groups-p999", 0.5),
     reading("memory per live reservation", "memory", Bound::AtMost(160.0), Unit::Bytes),
     reading("allocations per intent, socket to reply", "allocations", Bound::AtMost(0.001), Unit::Each),
     reading("recovery, snapshot + tail", "recovery", Bound::AtMost(10.0), Unit::Seconds),
@@ -201,6 +210,10 @@ pub(crate) const TARGETS: &[Target] = &[
         "buy-8-clients",
         Subject::PostgresAsync,
     ),
+    shown("BUY, one connection / PostgreSQL", "buy-1-client", Subject::Postgres),
+    ceiling("the generator against the stub, closed loop, pipeline 64", "ceiling-closed-64"),
+    ceiling("the generator against the stub, closed loop, no pipeline × 50", "ceiling-closed-1"),
+    ceiling("the generator against the stub, open loop × 50, not late", "ceiling-open"),
 ];
 
 #[cfg(test)]

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::Pair;
 use crate::class::Class;
-use crate::feed;
+use crate::feed::{self, Mark};
 use crate::ledger;
 use crate::open::{self, OpenLoop, Peer};
 use crate::plan::Plan;
@@ -47,6 +47,8 @@ pub struct Drive {
     pub connections: u16,
     /// An answer later than this counts as none.
     pub timeout: Duration,
+    /// What the offer's name begins with.
+    pub prefix: &'static str,
 }
 
 /// What came of it. Latencies count from the intended moment, in microseconds.
@@ -64,6 +66,8 @@ pub struct Point {
     pub p999_us: f64,
     /// How late the generator was, 99 of 100.
     pub lag_p99_us: f64,
+    /// The same, 999 of 1,000.
+    pub lag_p999_us: f64,
     /// Whether the latencies say more about the generator than about the server.
     pub lag_matters: bool,
     /// Turned away by overload.
@@ -80,15 +84,32 @@ pub struct Point {
     pub goodput_peak_per_s: f64,
 }
 
-/// Drives the server at `addr`, which is fresh.
+/// A point whose offer is on sale and whose plan is made: nothing is left but to send.
+#[derive(Debug)]
+pub struct Ready {
+    plan: Arc<Plan>,
+    open: OpenLoop,
+    target: Target,
+    due_per_s: f64,
+    /// Where Stampede's feed stood before the offer.
+    from: Option<Mark>,
+}
+
+/// Makes the plan, and puts its offer on sale where the server keeps books.
 ///
 /// # Errors
-/// The server cannot be reached, or its books differ from its answers.
-pub fn run(addr: &str, target: Target, drive: Drive) -> Result<Point> {
+/// The server cannot be reached, or the drive makes no sense.
+pub fn prepare(addr: &str, target: Target, drive: Drive) -> Result<Ready> {
     let duration = Duration::from_secs_f64(drive.seconds);
     let schedule = Schedule::new(drive.shape, Arrivals::Poisson, duration, 1)?;
     ensure!(!schedule.due_ns.is_empty(), "rate × duration: not one intent falls into the run");
-    let plan = Arc::new(crowd(schedule.due_ns.len(), drive.connections).plan(&schedule)?);
+    let plan = Arc::new(crowd(schedule.due_ns.len(), drive).plan(&schedule)?);
+    let mut from = None;
+    if target == Target::Stampede {
+        let mut client = Client::connect(addr)?;
+        from = Some(feed::mark(&mut client)?);
+        setup::put_offers(&mut client, &plan.offers)?;
+    }
     let open = OpenLoop {
         addr: addr.to_owned(),
         connections: drive.connections,
@@ -97,22 +118,37 @@ pub fn run(addr: &str, target: Target, drive: Drive) -> Result<Point> {
         timeout: drive.timeout,
         peer: Peer::Stampede,
     };
-    let report = match target {
-        Target::Stampede => on_stampede(&plan, &open)?,
-        Target::Redis => {
-            let pair = Pair { stampede: String::new(), redis: addr.to_owned(), rounds: 1 };
-            let result = super::run_redis(&pair, &plan, &open, &ProgressBar::hidden())?;
-            RunReport::new(String::new(), plan.intents.len(), result, None)
-        }
-        Target::Unchecked => {
-            let result = open::run(&plan, &open, &ProgressBar::hidden())?;
-            RunReport::new(String::new(), plan.intents.len(), result, None)
-        }
-    };
-    Ok(Point::of(&report, schedule.due_ns.len() as f64 / drive.seconds))
+    Ok(Ready { plan, open, target, due_per_s: schedule.due_ns.len() as f64 / drive.seconds, from })
 }
 
-fn crowd(intents: usize, connections: u16) -> Crowd {
+impl Ready {
+    /// Drives the server and compares its books with its answers.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or its books differ from its answers.
+    pub fn run(self) -> Result<Point> {
+        let (plan, open, bar) = (&self.plan, &self.open, ProgressBar::hidden());
+        let (result, judgement) = match self.target {
+            Target::Stampede => {
+                let from = self.from.context("no mark on the feed")?;
+                let result = open::run(plan, open, &bar)?;
+                let mut client = Client::connect(&open.addr)?;
+                let judgement = ledger::judge(plan, &result.outcomes, &from, &mut client)?;
+                ensure!(judgement.is_clean(), "the server's books differ from its answers: {judgement:?}");
+                (result, Some(judgement))
+            }
+            Target::Redis => {
+                let pair = Pair { stampede: String::new(), redis: open.addr.clone(), rounds: 1 };
+                (super::run_redis(&pair, plan, open, &bar)?, None)
+            }
+            Target::Unchecked => (open::run(plan, open, &bar)?, None),
+        };
+        let report = RunReport::new(String::new(), plan.intents.len(), result, judgement);
+        Ok(Point::of(&report, self.due_per_s))
+    }
+}
+
+fn crowd(intents: usize, drive: Drive) -> Crowd {
     Crowd {
         buyers: intents as u32,
         offers: 1,
@@ -126,20 +162,10 @@ fn crowd(intents: usize, connections: u16) -> Crowd {
         stock: intents as u64 + 1,
         price: 1_990,
         limit: 1,
-        connections,
-        prefix: "curve".to_owned(),
+        connections: drive.connections,
+        prefix: drive.prefix.to_owned(),
         seed: 1,
     }
-}
-
-fn on_stampede(plan: &Arc<Plan>, open: &OpenLoop) -> Result<RunReport> {
-    let mut client = Client::connect(&open.addr)?;
-    let from = feed::mark(&mut client)?;
-    setup::put_offers(&mut client, &plan.offers)?;
-    let result = open::run(plan, open, &ProgressBar::hidden())?;
-    let judgement = ledger::judge(plan, &result.outcomes, &from, &mut client)?;
-    ensure!(judgement.is_clean(), "the server's books differ from its answers: {judgement:?}");
-    Ok(RunReport::new(String::new(), plan.intents.len(), result, Some(judgement)))
 }
 
 impl Point {
@@ -155,6 +181,7 @@ impl Point {
             p99_us: report.latency.p99_us,
             p999_us: report.latency.p999_us,
             lag_p99_us: report.lag.p99_us,
+            lag_p999_us: report.lag.p999_us,
             lag_matters: report.lag_matters,
             busy: report.count(Class::Busy),
             timeouts: report.count(Class::Timeout),

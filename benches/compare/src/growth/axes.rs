@@ -19,6 +19,8 @@ use std::net::SocketAddr;
 const SHARD_OFFER_DIGITS: usize = 2;
 /// In flight on each connection where connections grow.
 const FEW_IN_FLIGHT: usize = 16;
+/// The most purchases of one connection where connections grow: an only one pays a sync for each sixteen.
+const WINDOW_PER_CONNECTION: u64 = 200_000;
 const PRICE: u64 = 1_990;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +63,9 @@ impl Axis {
             What::Connections => {
                 for &connections in &sizes.connections {
                     let shop = Shop { digits: 0, connections, pipeline: FEW_IN_FLIGHT, shards: 1 };
-                    steps.push(Step { size: connections as u64, ..shop.sell(stampede, window).await? });
+                    let size = connections as u64;
+                    let window = window.min(size * WINDOW_PER_CONNECTION);
+                    steps.push(Step { size, ..shop.sell(stampede, window).await? });
                 }
             }
             What::Shards => {

@@ -5,7 +5,7 @@
 //! trickle, and for one second ten times the capacity; everything is answered in the end, and how long that took is set
 //! against how long it would take at full capacity. The books are compared afterwards.
 
-use super::latency::{CONNECTIONS, play};
+use super::latency::{CONNECTIONS, PREFIX, play};
 use crate::drive::Field;
 use crate::machine::peak_memory;
 use crate::peers::stampede::{Measurable, Mode};
@@ -39,7 +39,7 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     let server = group.start(field).await?;
     let shape = Shape::Spike { base: TRICKLE, peak: STEP * capacity, starts: STEP_STARTS, lasts: STEP_LASTS };
     let seconds = (STEP_STARTS + STEP_LASTS).as_secs_f64();
-    let drive = Drive { shape, seconds, connections: CONNECTIONS, timeout: PATIENCE };
+    let drive = Drive { shape, seconds, connections: CONNECTIONS, timeout: PATIENCE, prefix: PREFIX };
     let point = play(server.address, Target::Stampede, drive).await?;
     let took = point.elapsed_s - STEP_STARTS.as_secs_f64();
     let offered = point.due_per_s * seconds - TRICKLE * STEP_STARTS.as_secs_f64();

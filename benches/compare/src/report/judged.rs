@@ -42,6 +42,11 @@ impl Findings {
         self.readings.values().map(Vec::len).max().unwrap_or(0)
     }
 
+    /// What a reading came to, round by round.
+    pub(super) fn readings(&self, name: &str) -> &[Reading] {
+        self.readings.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Every failure of every probe.
     pub(super) fn failures(&self) -> impl Iterator<Item = &String> {
         self.failures.values().flatten()
@@ -101,7 +106,7 @@ fn judge(target: &Target, cells: &[Cell], findings: &Findings, syncs: bool) -> O
             (Spread::ratio(&over.rates(), &under.rates()), note)
         }
         Value::Reading(name) | Value::OverPeer(name) => {
-            let readings = findings.readings.get(name).map(Vec::as_slice).unwrap_or_default();
+            let readings = findings.readings(name);
             let failures = findings.failures_of(name);
             if readings.is_empty() && failures.is_empty() {
                 return None;

@@ -24,7 +24,8 @@ impl Report {
     fn write(&self, out: &mut String) -> fmt::Result {
         self.write_circumstances(out)?;
         self.write_targets(out)?;
-        self.write_figures(out)
+        self.write_figures(out)?;
+        super::scale::write(self, out)
     }
 
     fn write_circumstances(&self, out: &mut String) -> fmt::Result {
