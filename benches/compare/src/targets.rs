@@ -211,6 +211,18 @@ pub(crate) const TARGETS: &[Target] = &[
         Subject::PostgresAsync,
     ),
     shown("BUY, one connection / PostgreSQL", "buy-1-client", Subject::Postgres),
+    reading(
+        "BUYs turned away (BUSY) while a million holds end, part",
+        "sweeps-holds-busy",
+        Bound::None,
+        Unit::Each,
+    ),
+    reading(
+        "BUYs turned away (BUSY) while 100,000 groups fail, part",
+        "sweeps-groups-busy",
+        Bound::None,
+        Unit::Each,
+    ),
     ceiling("the generator against the stub, closed loop, pipeline 64", "ceiling-closed-64"),
     ceiling("the generator against the stub, closed loop, no pipeline × 50", "ceiling-closed-1"),
     ceiling("the generator against the stub, open loop × 50, not late", "ceiling-open"),

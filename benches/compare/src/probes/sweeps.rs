@@ -39,6 +39,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long everything may take to come back.
 const BACK_MAX: Duration = Duration::from_mins(1);
 
+/// How often a run is made before it is given up.
+const ATTEMPTS_MAX: usize = 2;
+
 /// What falls due.
 #[derive(Clone, Copy)]
 enum Due {
@@ -52,12 +55,14 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     let rate = half_of_redis(field, sizes).await?;
     let redis = latency::at(field, Subject::Redis, rate, sizes.latency_s).await.context("Redis")?;
     let mut readings = Vec::new();
-    let holds = (Due::Holds(sizes.swept_holds), "sweeps-holds-p99", "sweeps-holds-p999");
-    let groups = (Due::Groups(sizes.swept_groups), "sweeps-groups-p99", "sweeps-groups-p999");
-    for (due, p99, p999) in [holds, groups] {
-        let (calm, _) =
-            one(field, due, NOT_SOON, (rate, sizes.latency_s)).await.context("with nothing due")?;
-        let (swept, back) = one(field, due, SOON, (rate, sizes.latency_s)).await.context(due.title())?;
+    let holds =
+        (Due::Holds(sizes.swept_holds), ["sweeps-holds-p99", "sweeps-holds-p999", "sweeps-holds-busy"]);
+    let groups =
+        (Due::Groups(sizes.swept_groups), ["sweeps-groups-p99", "sweeps-groups-p999", "sweeps-groups-busy"]);
+    for (due, [p99, p999, busy]) in [holds, groups] {
+        let load = (rate, sizes.latency_s);
+        let (calm, _) = in_time(field, due, NOT_SOON, load).await.context("with nothing due")?;
+        let (swept, back) = in_time(field, due, SOON, load).await.context(due.title())?;
         let reading = |name, figure: fn(&Point) -> f64| Reading {
             name,
             ours: figure(&swept),
@@ -77,8 +82,23 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
         };
         readings.push(reading(p99, |point| point.p99_us));
         readings.push(reading(p999, |point| point.p999_us));
+        // An answer that turns a buyer away is a fast one: its share belongs beside the latencies.
+        readings.push(Reading::alone(busy, swept.busy as f64 / (swept.due_per_s * sizes.latency_s)));
     }
     Ok(readings)
+}
+
+/// One run in which the generator was not late.
+async fn in_time(field: &Field, due: Due, after: Duration, load: (f64, f64)) -> Result<(Point, Duration)> {
+    let mut lag_us = 0.0;
+    for _ in 0..ATTEMPTS_MAX {
+        let (point, back) = one(field, due, after, load).await?;
+        if !point.lag_matters {
+            return Ok((point, back));
+        }
+        lag_us = point.lag_p99_us;
+    }
+    bail!("the generator was late in each of {ATTEMPTS_MAX} runs, the last by {lag_us:.0} µs (p99)")
 }
 
 /// Plain BUYs on a server whose reservations fall due `after` their acceptance; with it, how long after the instant of
@@ -114,11 +134,6 @@ async fn one(
     }
     let point = tokio::task::spawn_blocking(move || ready.run()).await??;
     let back = back.await??;
-    ensure!(
-        !point.lag_matters,
-        "the generator was late (p99 {:.0} µs): this run says nothing",
-        point.lag_p99_us
-    );
     due.check(server.address, after)?;
     Ok((point, back))
 }
