@@ -22,21 +22,18 @@ use crate::store::{Recovered, SnapshotError, SnapshotReport, Unwatched, follower
 use crate::submit::{Rejected, submit_to};
 use stampede_core::{Machine, Settings, Text, UnixMs};
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// An engine that stands still between calls.
-pub struct Stepped<S> {
+pub struct Stepped {
     config: EngineConfig,
     directory: Directory,
     shards: Vec<SteppedShard>,
-    /// The kind of clock that it was started with.
-    clock: PhantomData<S>,
 }
 
-impl<S> fmt::Debug for Stepped<S> {
+impl fmt::Debug for Stepped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stepped").field("config", &self.config).finish_non_exhaustive()
     }
@@ -62,10 +59,10 @@ pub enum Turned {
     Down,
 }
 
-impl<S: TimeSource + Clone + 'static> Stepped<S> {
+impl Stepped {
     /// Opens the configuration's directory on a disk of the caller's. Nothing in it is random: `hash_key` is what a new
     /// directory's tables are keyed with.
-    pub fn start(
+    pub fn start<S: TimeSource + Clone + 'static>(
         config: &EngineConfig,
         source: &S,
         disk: &Arc<dyn Disk>,
@@ -92,7 +89,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
             }
         };
         let shards = shards.into_iter().map(step).collect();
-        Ok(Stepped { config: config.clone(), directory, shards, clock: PhantomData })
+        Ok(Stepped { config: config.clone(), directory, shards })
     }
 
     /// Every shard, in order.
@@ -107,7 +104,7 @@ impl<S: TimeSource + Clone + 'static> Stepped<S> {
 
     /// Queues a run for a shard, as [`Engine::submit`](crate::Engine::submit) does.
     pub fn submit(&self, shard: ShardIndex, run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Rejected> {
-        submit_to(self.shards.get(at(shard)).map(|shard| &*shard.shard.door), shard, run, outbox)
+        submit_to(self.shards.get(at(shard)).map(|shard| &shard.shard.door), shard, run, outbox)
     }
 
     /// One round of a shard's loop: settles, decides and commits what there is, and lets answers go that are due.

@@ -67,7 +67,7 @@ struct World {
     profile: Profile,
     clock: FakeClock,
     disk: FakeDisk,
-    engine: Option<Stepped<FakeClock>>,
+    engine: Option<Stepped>,
     auditor: Auditor,
     workload: Option<Workload>,
     lanes: Vec<Lane>,
@@ -291,11 +291,11 @@ impl World {
         self.take_all()
     }
 
-    fn engine(&self) -> &Stepped<FakeClock> {
+    fn engine(&self) -> &Stepped {
         self.engine.as_ref().expect("a step that needs the engine comes after its start")
     }
 
-    fn engine_mut(&mut self) -> &mut Stepped<FakeClock> {
+    fn engine_mut(&mut self) -> &mut Stepped {
         self.engine.as_mut().expect("a step that needs the engine comes after its start")
     }
 

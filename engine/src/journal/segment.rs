@@ -118,12 +118,7 @@ impl Window {
         let Some((header, hash)) = BatchHeader::read(self.bytes(file, offset, HEADER_BYTES)?) else {
             return Ok(None);
         };
-        // What a damaged header says of its length must not make us hold more than the file has.
-        let left = file.size()?.saturating_sub(offset);
-        if header.span() as u64 > left {
-            return Ok(None);
-        }
-        let batch = self.bytes(file, offset, header.span())?;
+        let batch = self.bytes_there(file, offset, header.span())?;
         Ok(is_whole(&header, hash, batch).then_some((header, hash)))
     }
 

@@ -104,14 +104,8 @@ pub(crate) fn write(
         write_piece(&mut out, &[], all.digest())?;
         out.finish(&path)
     };
-    match write() {
-        Ok(bytes) => Ok((path, bytes)),
-        Err(error) => {
-            // What is there of it helps nobody and takes space; if it cannot go now, the next start removes it.
-            let _left = store.disk.remove(&temporary);
-            Err(ShardStore::io("writing", &temporary)(error))
-        }
-    }
+    let bytes = write().map_err(ShardStore::io("writing", &temporary))?;
+    Ok((path, bytes))
 }
 
 fn write_piece(out: &mut impl Write, piece: &[u8], hash: u64) -> io::Result<()> {

@@ -2,7 +2,6 @@
 
 use super::{Ended, ShardState, ThisLife, World};
 use crate::auditor::{Checked, Floor, Recovery};
-use crate::clock::FakeClock;
 use crate::disk::{CallFault, End};
 use crate::fault::Fault;
 use crate::tally::Kind;
@@ -101,7 +100,7 @@ impl World {
         Err(format!("the engine did not start in {ATTEMPTS_MAX} attempts"))
     }
 
-    fn try_start(&self, config: &EngineConfig) -> Result<Stepped<FakeClock>, StartError> {
+    fn try_start(&self, config: &EngineConfig) -> Result<Stepped, StartError> {
         Stepped::start(config, &self.clock, &self.disk.mount(), HASH_KEY)
     }
 
