@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of zeros written at once: small enough that a sync of the journal does not wait long behind them.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes of zeros written and synced at once: a sync of the journal that comes meanwhile waits behind so many, and not
+/// behind a whole segment of them.
+const CHUNK_BYTES: usize = 256 << 10;
 /// How long a full disk is left alone before it is looked at again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -84,9 +85,10 @@ impl Maker {
             }
             let count = (bytes - at).min(CHUNK_BYTES as u64);
             write_full(file.as_mut(), &zeros[..count as usize], at)?;
+            file.sync()?;
             at += count;
         }
-        file.sync()
+        Ok(())
     }
 
     /// One attempt in the caller's turn, if one is due.
