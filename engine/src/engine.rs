@@ -202,7 +202,7 @@ impl Engine {
     /// No lock, no allocation, no system call unless the shard sleeps.
     pub fn submit(&self, shard: ShardIndex, run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Rejected> {
         let door = self.shared.doors.get(usize::from(shard.get()));
-        submit_to(door.map(Arc::as_ref), shard, run, outbox)
+        submit_to(door, shard, run, outbox)
     }
 
     /// The shard that an offer's or pool's id belongs to.

@@ -57,6 +57,14 @@ pub trait Journal: Send {
     /// for that.
     fn commit(&mut self) -> Result<(), JournalError>;
 
+    /// Whether what was committed is on its way. If not, [`Journal::begin`] has to follow.
+    fn has_begun(&self) -> bool {
+        true
+    }
+
+    /// Sends what was committed on its way. Apart from the commit, so that who comes right after may join.
+    fn begin(&mut self) {}
+
     /// The last event that answers may speak of; seq 0 before the first.
     fn durable(&self) -> Result<Seq, JournalError>;
 

@@ -40,7 +40,7 @@
 //! hands the events to the [`Journal`]) → [`Outbox`].
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `slot, clock, wake, counters, disk, panics` → `journal` → `outbox + run` → `inbox, store, feed` → `shard, config` →
+//! `slot, clock, wake, counters, disk, panics` → `journal` → `round` → `outbox + run` → `inbox, store, feed` → `shard, config` →
 //! `opening, keeping, submit` → `engine + client, stepped, offline`.
 
 pub use stampede_core as core;
@@ -60,6 +60,7 @@ mod opening;
 mod outbox;
 mod pages;
 mod panics;
+mod round;
 mod run;
 mod shard;
 mod slot;
@@ -82,6 +83,7 @@ pub use journal::{
 };
 pub use outbox::Outbox;
 pub use pages::take_small_pages;
+pub use round::Round;
 pub use run::{Outcome, PlainBuy, RUN_BYTES_MAX, RUN_ENTRIES_MAX, RUN_REQUESTS_MAX, Run, RunFull};
 pub use slot::{SHARDS_MAX, SLOT_COUNT, ShardIndex, Slot};
 pub use store::{

@@ -3,12 +3,13 @@
 //! An outbox has room for every run that its connection may have under way; the room is taken when a run is submitted,
 //! so that a shard never waits for a connection and never finds an outbox full. Runs for one shard come back in the
 //! order in which they were submitted; between shards there is no order. One task or thread takes the runs. The shard
-//! wakes it once per batch, not once per run.
+//! wakes it once per batch, not once per run; those that share a [`Round`] are woken together, by one wake.
 //!
 //! It works with any async runtime and with none: [`Outbox::take`] is a future, [`Outbox::take_blocking`] parks the
 //! thread. Filled by shards, emptied by connections and clients. A connection that goes away drops its outbox, and the
 //! runs that still come are freed with it.
 
+use crate::round::Round;
 use crate::run::Run;
 use atomic_waker::AtomicWaker;
 use crossbeam_queue::ArrayQueue;
@@ -26,16 +27,33 @@ pub struct Outbox {
     under_way: AtomicUsize,
     /// Whoever waits in `take`.
     waker: AtomicWaker,
+    /// Who wakes it.
+    round: Option<Arc<Round>>,
 }
 
 impl Outbox {
     /// An outbox for at most `runs_max` runs under way; at least one.
     pub fn new(runs_max: usize) -> Arc<Outbox> {
+        Outbox::with(runs_max, None)
+    }
+
+    /// Like [`Outbox::new`], for a connection that `round` wakes.
+    pub fn in_round(runs_max: usize, round: &Arc<Round>) -> Arc<Outbox> {
+        Outbox::with(runs_max, Some(Arc::clone(round)))
+    }
+
+    fn with(runs_max: usize, round: Option<Arc<Round>>) -> Arc<Outbox> {
         Arc::new(Outbox {
             runs: ArrayQueue::new(runs_max.max(1)),
             under_way: AtomicUsize::new(0),
             waker: AtomicWaker::new(),
+            round,
         })
+    }
+
+    /// Who wakes it, if that is not the shard.
+    pub(crate) fn round(&self) -> Option<&Arc<Round>> {
+        self.round.as_ref()
     }
 
     /// How many runs were submitted and not taken yet.
@@ -108,10 +126,21 @@ impl Outbox {
         let put = self.runs.push(run);
         assert!(put.is_ok(), "the room of a run is taken before it is queued");
     }
+}
 
-    /// Wakes whoever waits.
-    pub(crate) fn wake(&self) {
-        self.waker.wake();
+/// Wakes each connection once, however many of its runs came back. Hold no lock: whoever is woken may take the processor
+/// at once.
+pub(crate) fn wake_all(outboxes: &mut Vec<Arc<Outbox>>) {
+    for outbox in outboxes.iter() {
+        match &outbox.round {
+            None => outbox.waker.wake(),
+            Some(round) => round.list(outbox.waker.take()),
+        }
+    }
+    for outbox in outboxes.drain(..) {
+        if let Some(round) = &outbox.round {
+            round.call();
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod plain_buy;
 mod spans;
 
 use crate::outbox::Outbox;
+use crate::round::Round;
 use crate::slot::ShardIndex;
 use answers::Answers;
 pub use plain_buy::PlainBuy;
@@ -180,6 +181,11 @@ impl Run {
     /// Takes the address: the run is on its way back and must not keep its own outbox alive.
     pub(crate) fn take_address(&mut self) -> Option<Arc<Outbox>> {
         self.outbox.take()
+    }
+
+    /// The round that its connection belongs to.
+    pub(crate) fn round(&self) -> Option<&Arc<Round>> {
+        self.outbox.as_ref()?.round()
     }
 
     /// Adds the keys of every request to those of the requests before it.

@@ -85,6 +85,7 @@ impl Shard {
     /// Hands back what is here as undecided; says whether there was anything.
     pub(crate) fn hand_back(&mut self) -> bool {
         self.queues.fail();
+        self.queues.wake();
         self.queues.fill(&self.door.inbox) > 0
     }
 
@@ -99,7 +100,7 @@ impl Shard {
             return Left::Something;
         }
         // As in the thread's own life: after a panic the machine and the journal are never touched again.
-        let stopped = match catch_unwind(AssertUnwindSafe(|| self.go().map(|_| self.left()))) {
+        let stopped = match catch_unwind(AssertUnwindSafe(|| self.once().map(|_| self.left()))) {
             Ok(Ok(left)) => return left,
             Ok(Err(stopped)) => stopped,
             Err(panic) => Stopped::Panicked(panic_message(panic.as_ref())),
@@ -123,8 +124,29 @@ impl Shard {
         if is_left { Left::Something } else { Left::Nothing }
     }
 
-    /// Once round: a turn if there is room, and the answers that are due.
+    /// Once round, and whoever has to hear of it is told.
     pub(crate) fn go(&mut self) -> Result<Went, Stopped> {
+        let went = self.once();
+        self.journal.begin();
+        self.queues.wake();
+        went
+    }
+
+    /// Lets the journal's writer begin with what was committed.
+    fn begin(&mut self) {
+        // After an end the journal is not touched again.
+        if self.stopped.is_none() {
+            self.journal.begin();
+        }
+    }
+
+    /// Whether the journal's writer has to be let begin.
+    fn is_held(&self) -> bool {
+        self.stopped.is_none() && !self.journal.has_begun()
+    }
+
+    /// Once round: a turn if there is room, and the answers that are due.
+    fn once(&mut self) -> Result<Went, Stopped> {
         if self.door.is_abandoned() {
             return Err(Stopped::Abandoned);
         }

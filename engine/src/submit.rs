@@ -39,7 +39,7 @@ pub enum Reject {
 
 /// Queues a run behind a shard's door, or hands it back.
 pub(crate) fn submit_to(
-    door: Option<&Door>,
+    door: Option<&Arc<Door>>,
     shard: ShardIndex,
     mut run: Box<Run>,
     outbox: &Arc<Outbox>,

@@ -74,7 +74,7 @@ impl Wake {
     }
 
     /// Whether the thread sleeps or is about to. Make the work visible first: if this says no, the thread sees it.
-    pub(crate) fn is_asleep(&self) -> bool {
+    pub fn is_asleep(&self) -> bool {
         // Pairs with the fence in `is_quiet`: orders the work before the look at `asleep`.
         fence(Ordering::SeqCst);
         self.asleep.load(Ordering::Relaxed)

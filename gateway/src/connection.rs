@@ -105,7 +105,12 @@ impl Connection {
             frame_bytes: limits.frame_bytes,
             inline_bytes: ARG_BYTES_MAX,
         };
-        let pipeline = Pipeline::new(shared.engine.clone(), limits.pipeline, limits.reply_bytes);
+        let pipeline = Pipeline::new(
+            shared.engine.clone(),
+            Arc::clone(&shared.round),
+            limits.pipeline,
+            limits.reply_bytes,
+        );
         let patience = Patience::new(
             Duration::from_millis(limits.frame_wait_ms),
             Duration::from_millis(limits.reply_wait_ms),

@@ -11,13 +11,15 @@ use crate::shared::{Counts, PeerId, Peers, Shared};
 use anyhow::Context as _;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use stampede_engine::core::{Answer, Misuse, Offer, Refusal, Request, Text};
-use stampede_engine::{Engine, EngineConfig, Recovered, RecoveryProgress, Unwatched};
+use stampede_engine::{Engine, EngineConfig, Recovered, RecoveryProgress, Round, Unwatched};
+use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long a shutdown may take, connections and the engine together: the process has to be gone within 5 s.
@@ -36,6 +38,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     /// Closed when the last task has ended: each holds a sender of it.
     tasks: mpsc::Receiver<()>,
+    /// Tasks that end with the server.
+    _rounds: JoinSet<()>,
 }
 
 impl Server {
@@ -73,8 +77,12 @@ impl Server {
         socket.listen(BACKLOG).with_context(|| cannot_listen(config))?;
         let listener = TcpListener::from_std(socket.into())?;
         let (stop, stopped) = watch::channel(false);
+        let round = Round::new();
+        let mut rounds = JoinSet::new();
+        rounds.spawn(run_rounds(Arc::clone(&round)));
         let shared = Arc::new(Shared {
             engine,
+            round,
             limits: config.limits,
             address: listener.local_addr()?,
             started: Instant::now(),
@@ -86,7 +94,7 @@ impl Server {
         });
         let (alive, tasks) = mpsc::channel(1);
         tokio::spawn(accept(listener, Arc::clone(&shared), stopped, alive));
-        Ok(Server { shared, stop, tasks })
+        Ok(Server { shared, stop, tasks, _rounds: rounds })
     }
 
     /// Where it listens.
@@ -159,6 +167,15 @@ fn bind(config: &Config) -> anyhow::Result<Socket> {
 
 fn cannot_listen(config: &Config) -> String {
     format!("listen: {} cannot be listened on", config.listen)
+}
+
+/// Wakes connections whose answers have come, and lets writers begin once the connections that are ready have been heard.
+async fn run_rounds(round: Arc<Round>) {
+    loop {
+        poll_fn(|context| round.poll(context)).await;
+        yield_now().await;
+        round.end();
+    }
 }
 
 /// Takes connections until it is told to stop.

@@ -7,7 +7,7 @@ use crate::config::Limits;
 use crate::readers::Readers;
 use crate::snapshots::Snapshots;
 use parking_lot::Mutex;
-use stampede_engine::Engine;
+use stampede_engine::{Engine, Round};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    /// Wakes connections together.
+    pub(crate) round: Arc<Round>,
     pub(crate) limits: Limits,
     /// Where the server listens.
     pub(crate) address: SocketAddr,

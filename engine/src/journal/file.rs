@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use stampede_core::{Entry, Seq, UnixMs};
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -23,6 +24,8 @@ pub(crate) struct FileJournal {
     maker: Arc<Maker>,
     wake: Arc<Mutex<Option<Arc<Wake>>>>,
     turn: Filling,
+    /// Whether events were handed over that the writer may not take yet.
+    is_held: bool,
     /// The time of the last event.
     base: UnixMs,
     threads: Vec<JoinHandle<()>>,
@@ -43,6 +46,7 @@ impl FileJournal {
             maker: Arc::clone(&writer.maker),
             wake: Arc::clone(&writer.wake),
             turn: Filling::new(),
+            is_held: false,
             base: writer.base,
             threads: Vec::new(),
         }
@@ -100,8 +104,19 @@ impl Journal for FileJournal {
     fn commit(&mut self) -> Result<(), JournalError> {
         if self.turn.count > 0 {
             self.handoff.put(&mut self.turn);
+            self.is_held = true;
         }
         self.durable().map(|_| ())
+    }
+
+    fn has_begun(&self) -> bool {
+        !self.is_held
+    }
+
+    fn begin(&mut self) {
+        if mem::take(&mut self.is_held) {
+            self.handoff.begin();
+        }
     }
 
     fn durable(&self) -> Result<Seq, JournalError> {

@@ -1,7 +1,7 @@
 //! The way of events from the shard to the writer: one batch fills while the one before is written and synced.
 //!
-//! The shard lays each turn's events in; the writer takes everything that is there whenever it is free, without waiting
-//! for more. So batches are as large as the disk is slow. A turn's events always come to lie in one batch. Bounded by
+//! The shard lays each turn's events in, and whoever turned it lets the writer begin; the writer takes everything that is
+//! there whenever it is free. So batches are as large as the disk is slow. A turn's events always come to lie in one batch. Bounded by
 //! [`READY_BYTES_MAX`]: the shard asks [`Handoff::has_room`] before it decides.
 
 use super::batch::{BatchHeader, HEADER_BYTES};
@@ -78,7 +78,16 @@ pub(crate) struct Handoff {
 #[derive(Debug)]
 struct Ready {
     filling: Filling,
+    /// Whether the writer leaves it there, since more is about to join.
+    is_held: bool,
     future: Future,
+}
+
+impl Ready {
+    /// Whether there is nothing to take yet. At an end nothing joins any more.
+    fn lacks_batch(&self) -> bool {
+        self.filling.count == 0 || (self.is_held && self.future == Future::More)
+    }
 }
 
 /// What is still to come.
@@ -106,11 +115,11 @@ pub(crate) enum Taken {
 
 impl Handoff {
     pub(crate) fn new() -> Self {
-        let ready = Ready { filling: Filling::new(), future: Future::More };
+        let ready = Ready { filling: Filling::new(), is_held: false, future: Future::More };
         Handoff { ready: Mutex::new(ready), changed: Condvar::new(), waiting_bytes: AtomicUsize::new(0) }
     }
 
-    /// Lays a turn's events in and leaves `turn` empty.
+    /// Lays a turn's events in and leaves `turn` empty. The writer takes nothing before [`Handoff::begin`] follows.
     pub(crate) fn put(&self, turn: &mut Filling) {
         let mut ready = self.ready.lock();
         if ready.filling.count == 0 {
@@ -121,14 +130,15 @@ impl Handoff {
             ready.filling.last = turn.last;
         }
         self.waiting_bytes.store(ready.filling.bytes.len(), Ordering::Relaxed);
+        ready.is_held = true;
         drop(ready);
-        self.changed.notify_one();
         turn.clear();
     }
 
-    /// Whether nothing waits for the writer.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting_bytes.load(Ordering::Relaxed) == 0
+    /// Lets the writer take what is there.
+    pub(crate) fn begin(&self) {
+        self.ready.lock().is_held = false;
+        self.changed.notify_one();
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -143,7 +153,7 @@ impl Handoff {
     /// Takes what is there, waiting for it at most so long.
     pub(crate) fn take_within(&self, at_most: Option<Duration>, empty: &mut Filling) -> Taken {
         let mut ready = self.ready.lock();
-        let is_idle = |ready: &mut Ready| ready.filling.count == 0 && ready.future == Future::More;
+        let is_idle = |ready: &mut Ready| ready.lacks_batch() && ready.future == Future::More;
         match at_most {
             None => self.changed.wait_while(&mut ready, is_idle),
             Some(length) => {
@@ -154,7 +164,7 @@ impl Handoff {
     }
 
     fn take_from(ready: &mut Ready, waiting_bytes: &AtomicUsize, empty: &mut Filling) -> Taken {
-        if ready.filling.count == 0 {
+        if ready.lacks_batch() {
             return match ready.future {
                 Future::More => Taken::Nothing,
                 Future::Closed => Taken::Closed,

@@ -241,29 +241,23 @@ impl Writer {
             self.log.publish(self.written);
         }
         self.log.allow_answers(self.written);
-        // With the next batch waiting, this thread has something better to do than to send answers off.
-        if self.handoff.is_empty() {
-            self.ring();
-        } else {
-            self.wake_thread();
-        }
+        // Even with the next batch waiting: to wake another thread for it would take longer.
+        self.ring();
         self.log.ring();
     }
 
     /// Has the shard seen to, by this thread if the shard's own sleeps.
     fn ring(&self) {
-        // The lock is let go first: whoever is rung may do much.
-        let wake = self.wake.lock().clone();
-        if let Some(wake) = wake {
-            wake.ring();
-        }
+        self.bell().as_deref().inspect(|wake| wake.ring());
     }
 
     fn wake_thread(&self) {
-        let wake = self.wake.lock().clone();
-        if let Some(wake) = wake {
-            wake.wake();
-        }
+        self.bell().as_deref().inspect(|wake| wake.wake());
+    }
+
+    /// The bell, without the lock that it lies behind: whoever is rung may do much.
+    fn bell(&self) -> Option<Arc<Wake>> {
+        self.wake.lock().clone()
     }
 
     fn give_up(&mut self, error: &WriteError) {

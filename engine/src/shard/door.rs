@@ -12,11 +12,14 @@
 use super::Shard;
 use crate::counters::LiveCounters;
 use crate::inbox::{Inbox, Shut};
+use crate::outbox::{Outbox, wake_all};
+use crate::round::{Begin, Round};
 use crate::run::Run;
 use crate::slot::ShardIndex;
 use crate::wake::Wake;
 use parking_lot::Mutex;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,11 +37,27 @@ pub(crate) struct Door {
     pub(super) wake: Arc<Wake>,
     /// The shard, from the start of its thread to its end.
     pub(super) seat: Mutex<Option<Box<Shard>>>,
+    /// What the last one who sat in kept its outboxes in, empty, for its memory.
+    spare: Mutex<Vec<Arc<Outbox>>>,
 }
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Door").field("index", &self.index).field("inbox", &self.inbox).finish_non_exhaustive()
+    }
+}
+
+impl Begin for Door {
+    fn begin(&self) {
+        match self.seat.try_lock() {
+            Some(mut seat) => {
+                if let Some(shard) = seat.as_mut() {
+                    shard.begin();
+                }
+            }
+            // Whoever sits may have looked already. The shard's thread lets the writer begin in every round of its own.
+            None => self.wake.wake(),
+        }
     }
 }
 
@@ -53,7 +72,7 @@ impl Door {
     /// Lets whoever brings work do it while the shard's thread sleeps.
     pub(super) fn let_others_sit(self: &Arc<Door>) {
         let door = Arc::downgrade(self);
-        let stand_in = move || door.upgrade().is_some_and(|door| door.sit() == Left::Nothing);
+        let stand_in = move || door.upgrade().is_some_and(|door| door.sit(None) == Left::Nothing);
         self.wake.set_stand_in(Box::new(stand_in));
     }
 
@@ -66,26 +85,41 @@ impl Door {
             abandon: AtomicBool::new(false),
             wake,
             seat: Mutex::new(None),
+            spare: Mutex::default(),
         }
     }
 
     /// Queues a run and sees to it that it is decided: here and now, if the shard's thread sleeps. Hands it back if it
     /// was not taken.
-    pub(crate) fn push(&self, run: Box<Run>) -> Result<(), (Box<Run>, Shut)> {
+    pub(crate) fn push(self: &Arc<Door>, run: Box<Run>) -> Result<(), (Box<Run>, Shut)> {
         let is_short = run.weight() <= SHORT_WEIGHT_MAX;
+        let round = run.round().cloned();
         self.inbox.push(run)?;
-        if is_short {
-            self.wake.ring();
-        } else {
+        let is_done = is_short && self.wake.is_asleep() && self.sit(round.as_deref()) == Left::Nothing;
+        if !is_done {
             self.wake.wake();
         }
         Ok(())
     }
 
-    /// One round, if nobody sits.
-    fn sit(&self) -> Left {
+    /// Once round, if nobody sits. The journal's writer may begin at once, or at the end of the round that the connection
+    /// which brings the work belongs to.
+    fn sit(self: &Arc<Door>, round: Option<&Round>) -> Left {
         let Some(mut seat) = self.seat.try_lock() else { return Left::Something };
-        seat.as_mut().map_or(Left::Something, |shard| shard.sit_in())
+        let Some(shard) = seat.as_mut() else { return Left::Something };
+        let left = shard.sit_in();
+        if round.is_none() {
+            shard.begin();
+        }
+        let is_held = shard.is_held();
+        let mut to_wake = shard.queues.take_to_wake(mem::take(&mut self.spare.lock()));
+        drop(seat);
+        wake_all(&mut to_wake);
+        *self.spare.lock() = to_wake;
+        if let Some(round) = round.filter(|_| is_held) {
+            round.gather(self);
+        }
+        left
     }
 
     /// What a journal rings when its watermark moves.

@@ -8,7 +8,7 @@
 
 use crate::inbox::Inbox;
 use crate::journal::Recorder;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, wake_all};
 use crate::run::{Outcome, Run};
 use stampede_core::{Keys, Machine, Seq, UnixMs};
 use std::collections::VecDeque;
@@ -34,7 +34,7 @@ pub(crate) struct Queues {
     unreleased_weight: usize,
     /// The keys of the batch, in the order of its requests.
     keys: Vec<Keys>,
-    /// Outboxes to wake; empty between turns.
+    /// Outboxes to which something came back since they were last woken.
     to_wake: Vec<Arc<Outbox>>,
 }
 
@@ -115,7 +115,6 @@ impl Queues {
             self.send(run, Outcome::Answered);
         }
         self.unreleased_weight -= weight;
-        self.wake();
         answers
     }
 
@@ -128,7 +127,6 @@ impl Queues {
         while let Some(run) = self.batch.pop_front() {
             self.send(run, Outcome::ShardDown);
         }
-        self.wake();
     }
 
     fn send(&mut self, mut run: Box<Run>, outcome: Outcome) {
@@ -139,12 +137,13 @@ impl Queues {
         }
     }
 
-    /// Wakes each connection once, however many of its runs came back.
-    fn wake(&mut self) {
-        self.to_wake.sort_unstable_by_key(Arc::as_ptr);
-        self.to_wake.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        for outbox in self.to_wake.drain(..) {
-            outbox.wake();
-        }
+    /// Wakes the connections to which runs came back.
+    pub(super) fn wake(&mut self) {
+        wake_all(&mut self.to_wake);
+    }
+
+    /// Hands out the outboxes to wake, for whoever gives up the seat first; `empty` goes in their place.
+    pub(super) fn take_to_wake(&mut self, empty: Vec<Arc<Outbox>>) -> Vec<Arc<Outbox>> {
+        mem::replace(&mut self.to_wake, empty)
     }
 }

@@ -8,7 +8,7 @@ use crate::error_code::ErrorCode;
 use crate::reply::{self, Detail};
 use crate::resp::encode::Encoder;
 use stampede_engine::core::{Answer, Text};
-use stampede_engine::{Engine, Outbox, Outcome, Reject, Run, RunFull, ShardIndex};
+use stampede_engine::{Engine, Outbox, Outcome, Reject, Round, Run, RunFull, ShardIndex};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -49,9 +49,9 @@ enum PartState {
 pub(super) struct NoRoom;
 
 impl Lane {
-    pub(super) fn new(shard: ShardIndex) -> Self {
+    pub(super) fn new(shard: ShardIndex, round: &Arc<Round>) -> Self {
         let parts = VecDeque::with_capacity(PARTS_MAX);
-        Lane { shard, outbox: Outbox::new(PARTS_MAX), filling: None, parts, under_way: 0 }
+        Lane { shard, outbox: Outbox::in_round(PARTS_MAX, round), filling: None, parts, under_way: 0 }
     }
 
     /// Whether a request fits for sure: the run being filled may be full, so a second one must have room too.

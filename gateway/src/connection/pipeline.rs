@@ -16,8 +16,9 @@ use crate::connection::lane::{Lane, Next, NoRoom, write_down, write_reject};
 use crate::reply::{Detail, every_shard};
 use crate::resp::encode::{Encoder, Protocol};
 use stampede_engine::core::{Request, Text};
-use stampede_engine::{Engine, PlainBuy, ShardIndex};
+use stampede_engine::{Engine, PlainBuy, Round, ShardIndex};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Replies that are due next, from one place.
@@ -48,6 +49,8 @@ const READS_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Pipeline {
     engine: Engine,
+    /// Wakes this connection and the others.
+    round: Arc<Round>,
     lanes: Vec<Option<Lane>>,
     slots: VecDeque<Slot>,
     /// Replies due, over all slots.
@@ -61,10 +64,11 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(super) fn new(engine: Engine, replies_max: usize, bytes_max: usize) -> Self {
+    pub(super) fn new(engine: Engine, round: Arc<Round>, replies_max: usize, bytes_max: usize) -> Self {
         let lanes = engine.shards().map(|_| None).collect();
         Pipeline {
             engine,
+            round,
             lanes,
             slots: VecDeque::new(),
             replies: 0,
@@ -94,7 +98,7 @@ impl Pipeline {
         protocol: Protocol,
     ) -> Result<(), NoRoom> {
         let shard = self.engine.shard_of(key);
-        lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push(request))?;
+        lane_of(&mut self.lanes, shard, &self.round).add(&self.engine, |run| run.push(request))?;
         self.expect_answer(shard, detail, protocol);
         Ok(())
     }
@@ -102,7 +106,7 @@ impl Pipeline {
     /// Adds a plain BUY for the shard of its offer.
     pub(super) fn push_plain_buy(&mut self, buy: &PlainBuy<'_>, protocol: Protocol) -> Result<(), NoRoom> {
         let shard = self.engine.shard_of(buy.offer());
-        lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push_plain_buy(buy))?;
+        lane_of(&mut self.lanes, shard, &self.round).add(&self.engine, |run| run.push_plain_buy(buy))?;
         self.expect_answer(shard, Detail::Brief, protocol);
         Ok(())
     }
@@ -133,7 +137,7 @@ impl Pipeline {
         };
         let shards = || self.engine.shards().skip(first);
         for shard in shards() {
-            if !lane_of(&mut self.lanes, shard).has_room() {
+            if !lane_of(&mut self.lanes, shard, &self.round).has_room() {
                 return Err(NoRoom);
             }
         }
@@ -153,7 +157,7 @@ impl Pipeline {
                     Request::OfferList { cursor: skip, count }
                 }
             };
-            lane_of(&mut self.lanes, shard).add(&self.engine, |run| run.push(&request))?;
+            lane_of(&mut self.lanes, shard, &self.round).add(&self.engine, |run| run.push(&request))?;
         }
         self.replies += 1;
         self.slots.push_back(Slot { protocol, source: Source::EveryLane { asked, first } });
@@ -256,8 +260,8 @@ impl Pipeline {
 }
 
 #[inline]
-fn lane_of(lanes: &mut [Option<Lane>], shard: ShardIndex) -> &mut Lane {
-    lanes[usize::from(shard.get())].get_or_insert_with(|| Lane::new(shard))
+fn lane_of<'a>(lanes: &'a mut [Option<Lane>], shard: ShardIndex, round: &Arc<Round>) -> &'a mut Lane {
+    lanes[usize::from(shard.get())].get_or_insert_with(|| Lane::new(shard, round))
 }
 
 /// One reply for the next answer of each lane; a part that is missing is the answer of the whole.

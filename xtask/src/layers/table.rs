@@ -100,6 +100,7 @@ const ENGINE: Crate = Crate {
             modules: &["inbox", "store", "feed"],
         },
         Layer { about: "requests out, answers back", modules: &["run", "outbox"] },
+        Layer { about: "one wake-up for many connections", modules: &["round"] },
         Layer { about: "where events are kept", modules: &["journal"] },
         Layer {
             about: "disk, time, waking, slots, counters, words of a panic",

@@ -1,0 +1,103 @@
+//! What the connections of one runtime share, so that a round of theirs costs one wake-up and not one for each of them.
+//!
+//! When a sync has made the answers of many connections durable, those are listed here and one task is woken, which wakes
+//! them from inside the runtime: no system call for each, and whoever lists is not pushed off the processor by the first.
+//! The same task begins a writer that sleeps over events that connections have brought, once the others that were ready
+//! with them have been heard, so that they share one sync. Nobody waits for more than that to come.
+//!
+//! Called by shards (which list) and by one task of the server (which polls). Invariant: what was listed before a call is
+//! seen by the poll that the call causes.
+
+use atomic_waker::AtomicWaker;
+use parking_lot::Mutex;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+/// A writer that sleeps although there is something to write.
+pub(crate) trait Begin: Send + Sync {
+    /// Wakes it.
+    fn begin(&self);
+}
+
+/// What the connections of one runtime share. A task of that runtime calls [`Round::poll`] for as long as it lives.
+#[derive(Default)]
+pub struct Round {
+    listed: Mutex<Listed>,
+    /// Whether it was called since the last poll: then there is nobody to wake.
+    is_called: AtomicBool,
+    /// The task.
+    task: AtomicWaker,
+}
+
+#[derive(Default)]
+struct Listed {
+    /// Connections to which runs came back.
+    connections: Vec<Waker>,
+    /// `connections` of the poll before, empty, for its memory.
+    spare: Vec<Waker>,
+    /// Writers to begin at the end of the round.
+    writers: Vec<Arc<dyn Begin>>,
+}
+
+impl fmt::Debug for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Round").field("is_called", &self.is_called).finish_non_exhaustive()
+    }
+}
+
+impl Round {
+    /// A round of connections that nobody polls yet.
+    pub fn new() -> Arc<Round> {
+        Arc::default()
+    }
+
+    /// Wakes the connections to which runs came back. Ready when a writer is to be begun: let the tasks that are ready run
+    /// once, then call [`Round::end`].
+    pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.task.register(context.waker());
+        // Before the look at the lists: whoever lists later calls again. Acquire pairs with the Release in `call`.
+        self.is_called.swap(false, Ordering::Acquire);
+        let mut listed = self.listed.lock();
+        let spare = mem::take(&mut listed.spare);
+        let mut connections = mem::replace(&mut listed.connections, spare);
+        let has_writers = !listed.writers.is_empty();
+        drop(listed);
+        connections.drain(..).for_each(Waker::wake);
+        self.listed.lock().spare = connections;
+        if has_writers { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Lets the writers begin.
+    pub fn end(&self) {
+        loop {
+            let writer = self.listed.lock().writers.pop();
+            let Some(writer) = writer else { return };
+            writer.begin();
+        }
+    }
+
+    /// Lists a connection, unless somebody woke it already. [`Round::call`] has to follow.
+    pub(crate) fn list(&self, connection: Option<Waker>) {
+        self.listed.lock().connections.extend(connection);
+    }
+
+    /// Has a writer begin at the end of this round.
+    pub(crate) fn gather<W: Begin + 'static>(&self, writer: &Arc<W>) {
+        let mut listed = self.listed.lock();
+        if !listed.writers.iter().any(|listed| Arc::as_ptr(listed).addr() == Arc::as_ptr(writer).addr()) {
+            listed.writers.push(Arc::<W>::clone(writer));
+        }
+        drop(listed);
+        self.call();
+    }
+
+    /// Sees to it that the task polls.
+    pub(crate) fn call(&self) {
+        if !self.is_called.swap(true, Ordering::Release) {
+            self.task.wake();
+        }
+    }
+}
