@@ -20,7 +20,7 @@ use answers::Answers;
 pub use plain_buy::PlainBuy;
 use spans::{ASKED_BYTES_MAX, AskedSpan};
 use stampede_core::{
-    Answer, Buy, GroupChoice, Keys, LIST_MAX, Machine, Misuse, Record, Request, Text, UnixMs,
+    Answer, Buy, GroupChoice, Keys, LIST_MAX, Machine, Misuse, Record, Refusal, Request, Text, UnixMs,
 };
 use std::sync::Arc;
 
@@ -160,6 +160,13 @@ impl Run {
         self.answers.from(first, &self.asked)
     }
 
+    /// The answer at this place, if it is a refusal.
+    #[inline]
+    pub fn refusal_at(&self, at: usize) -> Option<Refusal> {
+        let is_answered = self.outcome == Outcome::Answered;
+        if is_answered { self.answers.refusal_at(at) } else { None }
+    }
+
     /// Empties it for the next requests and keeps its memory.
     pub fn clear(&mut self) {
         self.asked.clear();
@@ -191,9 +198,14 @@ impl Run {
     /// Adds the keys of every request to those of the requests before it.
     pub(crate) fn add_keys(&self, machine: &Machine, keys: &mut Vec<Keys>) {
         for request in &self.requests {
-            // A definition is long to copy, and has no keys.
             let known = match request {
+                // A definition is long to copy, and has no keys.
                 Request::OfferPut { .. } => Keys::default(),
+                Request::Buy(buy) => {
+                    let text = |span: AskedSpan| span.text(&self.asked);
+                    let plain = Request::buy(text(buy.offer), text(buy.buyer), text(buy.id));
+                    machine.keys(&plain, keys.last())
+                }
                 request => machine.keys(&request.map_ref(|span| span.text(&self.asked)), keys.last()),
             };
             keys.push(known);

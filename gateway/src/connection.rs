@@ -242,6 +242,12 @@ impl Connection {
             if !has_room(&self.pipeline, &self.out, &self.shared) {
                 break Halt::NoRoom;
             }
+            let (count, bytes) = self.desk.take_plain_buys(decoder, &buffer[at..], &mut self.pipeline);
+            if count > 0 {
+                taken += count;
+                at += bytes;
+                continue;
+            }
             let frame = match decoder.decode(&buffer[at..]) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => {

@@ -7,9 +7,12 @@
 pub mod every_shard;
 pub mod feed;
 mod lists;
+mod terms;
 
+use self::terms::Deal;
+pub use self::terms::Terms;
 use crate::error_code::ErrorCode;
-use crate::resp::encode::{Encoder, Key, key};
+use crate::resp::encode::{Encoder, Key, Protocol, key};
 use stampede_engine::core::{
     Answer, GroupPart, Misuse, Money, PoolAnswer, Refusal, ReservationAnswer, Status, Text,
 };
@@ -23,11 +26,11 @@ pub enum Detail {
     Full,
 }
 
-/// Writes one answer.
-pub fn answer(out: &mut Encoder<'_>, answer: &Answer<Text<'_>>, detail: Detail) {
+/// Writes one answer. `terms` are those of the answer before it.
+pub fn answer(out: &mut Encoder<'_>, answer: &Answer<Text<'_>>, detail: Detail, terms: &mut Terms) {
     match answer {
-        Answer::Reservation(reservation) => write_reservation(out, reservation, detail),
-        Answer::Refused(refusal) => write_refusal(out, refusal),
+        Answer::Reservation(reservation) => write_reservation(out, reservation, detail, terms),
+        Answer::Refused(no) => refusal(out, no),
         Answer::Misuse(misuse) => write_misuse(out, misuse),
         Answer::Done => {
             out.map(1);
@@ -70,7 +73,12 @@ fn reservation_status(out: &mut Encoder<'_>, status: Status) {
 }
 
 /// A reservation as one map.
-fn write_reservation(out: &mut Encoder<'_>, reservation: &ReservationAnswer<Text<'_>>, detail: Detail) {
+fn write_reservation(
+    out: &mut Encoder<'_>,
+    reservation: &ReservationAnswer<Text<'_>>,
+    detail: Detail,
+    terms: &mut Terms,
+) {
     let ReservationAnswer {
         status,
         id,
@@ -88,34 +96,16 @@ fn write_reservation(out: &mut Encoder<'_>, reservation: &ReservationAnswer<Text
     let full = detail == Detail::Full;
     let shows_owe = *late || !owe.is_zero();
     let group_pairs = group.map_or(0, |_| 3 + usize::from(full));
-    let optional = [
-        full,
-        price.points > 0,
-        amount.points > 0,
-        expires.is_some(),
-        *replayed,
-        *late,
-        shows_owe,
-        owe.points > 0,
-    ];
-    out.map(6 + group_pairs + optional.into_iter().map(usize::from).sum::<usize>());
+    let deal = Deal { qty: *qty, price: *price, amount: *amount, expires: *expires };
+    let optional = [full, *replayed, *late, shows_owe, owe.points > 0];
+    let others = 3 + group_pairs + optional.into_iter().map(usize::from).sum::<usize>();
+    out.map(deal.count() + others);
     reservation_status(out, *status);
     out.pair_bulk(key!(2 "id"), id.as_bytes());
     if full {
         out.pair_bulk(key!(5 "buyer"), buyer.as_bytes());
     }
-    out.pair_integer(key!(3 "qty"), u64::from(*qty));
-    out.pair_integer(key!(5 "price"), price.cash);
-    if price.points > 0 {
-        out.pair_integer(key!(12 "price_points"), price.points);
-    }
-    out.pair_integer(key!(6 "amount"), amount.cash);
-    if amount.points > 0 {
-        out.pair_integer(key!(6 "points"), amount.points);
-    }
-    if let Some(expires) = expires {
-        out.pair_integer(key!(7 "expires"), expires.get());
-    }
+    out.raw(terms.pairs(deal));
     out.key(key!(5 "event"));
     out.dashed(event.epoch, event.seq.0);
     if let Some(part) = group {
@@ -145,14 +135,20 @@ fn write_group_part(out: &mut Encoder<'_>, part: &GroupPart<Text<'_>>, full: boo
     out.pair_integer(key!(13 "group_expires"), part.expires.get());
 }
 
-/// What nearly everybody is answered once a sale is over, written at once.
-const SOLD_OUT: &[u8] = b"$6\r\nstatus\r\n$8\r\nSOLD_OUT\r\n";
+/// Writes a refusal.
+#[inline]
+pub fn refusal(out: &mut Encoder<'_>, refusal: &Refusal) {
+    match refusal {
+        // What nearly everybody is answered once a sale is over: a constant.
+        Refusal::SoldOut => out.raw(match out.protocol() {
+            Protocol::Resp2 => b"*2\r\n$6\r\nstatus\r\n$8\r\nSOLD_OUT\r\n",
+            Protocol::Resp3 => b"%1\r\n$6\r\nstatus\r\n$8\r\nSOLD_OUT\r\n",
+        }),
+        _ => write_refusal(out, refusal),
+    }
+}
 
 fn write_refusal(out: &mut Encoder<'_>, refusal: &Refusal) {
-    if matches!(refusal, Refusal::SoldOut) {
-        out.map(1);
-        return out.raw(SOLD_OUT);
-    }
     let details = match refusal {
         Refusal::IdConflict { .. } | Refusal::NotOpen { .. } => 1,
         Refusal::Limit { .. } => 2,
@@ -199,4 +195,23 @@ fn write_pool(out: &mut Encoder<'_>, pool: &PoolAnswer<Text<'_>>) {
     out.pair_integer(key!(9 "available"), pool.available);
     out.pair_integer(key!(4 "held"), pool.held);
     out.pair_integer(key!(4 "sold"), pool.sold);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{refusal, write_refusal};
+    use crate::resp::encode::{Encoder, Protocol};
+    use stampede_engine::core::Refusal;
+
+    #[test]
+    fn a_refusal_that_is_a_constant_says_what_it_would_say_otherwise() {
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            for no in Refusal::ALL {
+                let (mut quick, mut slow) = (Vec::new(), Vec::new());
+                refusal(&mut Encoder::new(&mut quick, protocol), &no);
+                write_refusal(&mut Encoder::new(&mut slow, protocol), &no);
+                assert_eq!(quick.escape_ascii().to_string(), slow.escape_ascii().to_string());
+            }
+        }
+    }
 }

@@ -36,6 +36,7 @@ pub enum TextError {
 
 impl<'a> Text<'a> {
     /// An offer, pool, buyer or reservation id, or one tag: 1 to 64 bytes of printable ASCII without space or comma.
+    #[inline]
     pub fn id(bytes: &'a [u8]) -> Result<Self, TextError> {
         match bytes.len() {
             0 => return Err(TextError::Empty),
@@ -107,27 +108,31 @@ impl<'a> Text<'a> {
 /// The last ones are looked at where they end, so that some are looked at twice and none is copied.
 #[inline]
 fn are_id_bytes(bytes: &[u8]) -> bool {
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let (words, _) = bytes.as_chunks::<8>();
-        return words.iter().fold(strays(*last), |found, word| found | strays(*word)) == 0;
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let ends = good(*first) & good(*last);
+        let words = if bytes.len() > 16 { bytes.as_chunks().0 } else { &[] };
+        return words.iter().fold(ends, |all, word| all & good(*word)) == HIGH;
     }
     if let (Some([a, b, c, d]), Some([e, f, g, h])) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return strays([*a, *b, *c, *d, *e, *f, *g, *h]) == 0;
+        return good([*a, *b, *c, *d, *e, *f, *g, *h]) == HIGH;
     }
     bytes.iter().all(|byte| byte.is_ascii_graphic() && *byte != b',')
 }
 
-/// Zero if all eight bytes may stand in an id.
-fn strays(word: [u8; 8]) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+/// The high bit of every byte.
+const HIGH: u64 = ONES << 7;
+
+/// [`HIGH`] if all eight bytes may stand in an id; less, if one may not.
+#[inline]
+fn good(word: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(word);
-    // A byte below `limit` borrows from its high bit; where a lower byte borrowed as well, the word has a stray anyway.
-    let has_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let below_graphic = has_below(word, 0x21);
-    let delete = has_below(word ^ (ONES * 0x7F), 1);
-    let comma = has_below(word ^ (ONES * 0x2C), 1);
-    (below_graphic | delete | comma | word) & HIGH
+    // Each sum sets a byte's high bit where the byte passes. A byte that is not ASCII may carry into the next one, but its
+    // own high bit is then missing from `!word`.
+    let is_graphic_or_delete = word.wrapping_add(ONES * (0x80 - 0x21));
+    let is_no_comma = (word ^ (ONES * 0x2C)).wrapping_add(ONES * 0x7F);
+    let is_delete = word.wrapping_add(ONES);
+    is_graphic_or_delete & is_no_comma & !is_delete & !word & HIGH
 }
 
 impl fmt::Debug for Text<'_> {
@@ -165,9 +170,9 @@ mod tests {
     fn a_byte_that_no_id_may_hold_is_found_at_every_place() {
         for byte in 0..=u8::MAX {
             let is_good = byte.is_ascii_graphic() && byte != b',';
-            for len in 1..=20 {
+            for len in 1..=40 {
                 for at in 0..len {
-                    let mut bytes = [b'7'; 20];
+                    let mut bytes = [b'7'; 40];
                     bytes[at] = byte;
                     let expected = if is_good { Ok(()) } else { Err(TextError::Unprintable) };
                     assert_eq!(Text::id(&bytes[..len]).map(|_| ()), expected, "{byte} at {at} of {len}");

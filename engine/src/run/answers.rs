@@ -73,6 +73,14 @@ impl Answers {
         }));
     }
 
+    #[inline]
+    pub(super) fn refusal_at(&self, at: usize) -> Option<Refusal> {
+        match self.kept.get(at) {
+            Some(Kept::Refused(refusal)) => Some(*refusal),
+            _ => None,
+        }
+    }
+
     /// The answers from this place on; those before it cost nothing.
     pub(super) fn from<'a>(
         &'a self,

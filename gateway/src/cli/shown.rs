@@ -3,7 +3,7 @@
 //! An answer is shown as the server would give it: it is written by `reply` and read back, so that no shape stands twice.
 
 use crate::reply::feed::{Value as FeedValue, pairs};
-use crate::reply::{self, Detail};
+use crate::reply::{self, Detail, Terms};
 use crate::resp::encode::{Encoder, Protocol};
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value};
@@ -89,7 +89,12 @@ impl FromStr for EventName {
 /// An answer with the names and values that the server gives it.
 pub(super) fn answer(answer: &Answer<Text<'_>>) -> anyhow::Result<Value> {
     let mut bytes = Vec::new();
-    reply::answer(&mut Encoder::new(&mut bytes, Protocol::Resp3), answer, Detail::Full);
+    reply::answer(
+        &mut Encoder::new(&mut bytes, Protocol::Resp3),
+        answer,
+        Detail::Full,
+        &mut Terms::default(),
+    );
     let mut rest = bytes.as_slice();
     value(&mut rest)
 }

@@ -3,7 +3,7 @@
 use crate::command::Command;
 use crate::command::args::Args;
 use crate::command::error::CommandError;
-use crate::resp::decode::Frame;
+use crate::resp::decode::Decoder;
 use stampede_engine::PlainBuy;
 use stampede_engine::core::{Buy, GroupChoice, LIST_MAX, Request, Restock};
 
@@ -13,13 +13,15 @@ type Parsed<'a> = Result<Command<'a>, CommandError>;
 const GROUPS_COUNT_DEFAULT: u32 = 100;
 const _: () = assert!(GROUPS_COUNT_DEFAULT as usize <= LIST_MAX);
 
-/// `BUY offer buyer id` without options, at a fraction of the cost of [`buy`]; `None` for everything else, mistakes
-/// included.
+/// How clients write the beginning of a BUY without options.
+const PLAIN_BUY: &[u8] = b"*4\r\n$3\r\nBUY\r\n";
+
+/// The BUY without options that `bytes` begin with, and the length of its frame, at a fraction of the cost of [`buy`];
+/// `None` for everything else, other ways to write the same and mistakes included.
 #[inline]
-pub fn plain_buy(frame: Frame<'_>) -> Option<PlainBuy<'_>> {
-    let [name, offer, buyer, id] = frame.places()?;
-    let bytes = frame.bytes();
-    bytes[name].eq_ignore_ascii_case(b"BUY").then(|| PlainBuy::new(bytes, offer, buyer, id))?
+pub fn plain_buy<'a>(decoder: &mut Decoder, bytes: &'a [u8]) -> Option<(PlainBuy<'a>, usize)> {
+    let ([offer, buyer, id], len) = decoder.decode_known(PLAIN_BUY, bytes)?;
+    Some((PlainBuy::new(bytes, offer, buyer, id)?, len))
 }
 
 /// `BUY offer buyer id …`
@@ -123,14 +125,16 @@ mod tests {
 
     /// How a run holds a BUY that was read the quick way, and the other.
     fn read(bytes: &[u8]) -> (Option<String>, Option<String>) {
-        let mut decoder = Decoder::new(Limits::default());
-        let frame = decoder.decode(bytes).expect("it is a frame").expect("it is whole");
         let held = |run: Box<Run>| run.requests().next().map(|request| format!("{request:?}"));
-        let plain = plain_buy(frame).and_then(|buy| {
+        let mut decoder = Decoder::new(Limits::default());
+        let plain = plain_buy(&mut decoder, bytes).and_then(|(buy, len)| {
+            assert_eq!(len, bytes.len());
             let mut run = Run::new();
             run.push_plain_buy(&buy).expect("it fits an empty run");
             held(run)
         });
+        // The same decoder, as in a connection: what was not taken the quick way is still there.
+        let frame = decoder.decode(bytes).expect("it is a frame").expect("it is whole");
         let parsed = parse(frame).ok().and_then(|command| {
             let Command::Shard(request) = command else { return None };
             let mut run = Run::new();
@@ -143,34 +147,59 @@ mod tests {
     #[test]
     fn a_plain_buy_is_read_as_every_buy_is() {
         let longest = "9".repeat(64);
-        let array = format!("*4\r\n$3\r\nbUy\r\n$64\r\n{longest}\r\n$1\r\nb\r\n$64\r\n{longest}\r\n");
-        for bytes in [
-            &b"*4\r\n$3\r\nBUY\r\n$3\r\nsku\r\n$5\r\nalice\r\n$2\r\nr1\r\n"[..],
-            b"buy sku 'alice'  \"r1\"\r\n",
-            array.as_bytes(),
-        ] {
-            let (plain, parsed) = read(bytes);
-            assert!(plain.is_some(), "{}", bytes.escape_ascii());
-            assert_eq!(plain, parsed, "{}", bytes.escape_ascii());
+        for [offer, buyer, id] in
+            [["sku", "alice", "r1"], ["s", "b", "r"], ["sku", &longest, "r1"], [&longest, &longest, &longest]]
+        {
+            let array = format!(
+                "*4\r\n$3\r\nBUY\r\n${}\r\n{offer}\r\n${}\r\n{buyer}\r\n${}\r\n{id}\r\n",
+                offer.len(),
+                buyer.len(),
+                id.len()
+            );
+            let (plain, parsed) = read(array.as_bytes());
+            assert!(plain.is_some(), "{array}");
+            assert_eq!(plain, parsed, "{array}");
         }
     }
 
     #[test]
     fn what_is_no_plain_buy_is_left_to_the_table() {
-        let too_long = format!("BUY sku {} r1\r\n", "9".repeat(65));
-        let far_apart = format!("BUY sku {} alice r1\r\n", " ".repeat(1_000));
+        let array = |args: &[&str]| {
+            let bulks: Vec<String> = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+            format!("*{}\r\n{}", args.len(), bulks.concat())
+        };
+        let long = "9".repeat(65);
         for (bytes, is_buy) in [
-            ("BUY sku alice r1 QTY 2\r\n", true),
-            (far_apart.as_str(), true),
-            ("PAY sku alice r1\r\n", false),
-            ("BUY sku alice\r\n", false),
-            ("BUY sku a,b r1\r\n", false),
-            ("BUY sku '' r1\r\n", false),
-            (too_long.as_str(), false),
+            (array(&["BUY", "sku", "alice", "r1", "QTY", "2"]), true),
+            (array(&["buy", "sku", "alice", "r1"]), true),
+            ("*4\r\n$03\r\nBUY\r\n$3\r\nsku\r\n$1\r\nb\r\n$1\r\nr\r\n".to_owned(), true),
+            ("*4\r\n$3\r\nBUY\r\n$003\r\nsku\r\n$1\r\nb\r\n$1\r\nr\r\n".to_owned(), true),
+            ("BUY sku alice r1\r\n".to_owned(), true),
+            (array(&["PAY", "sku", "alice", "r1"]), false),
+            (array(&["BUY", "sku", "alice"]), false),
+            (array(&["BUY", "sku", "a,b", "r1"]), false),
+            (array(&["BUY", "sku", "", "r1"]), false),
+            (array(&["BUY", "sku", "alice", &long]), false),
         ] {
             let (plain, parsed) = read(bytes.as_bytes());
             assert_eq!(plain, None, "{bytes}");
             assert_eq!(parsed.is_some(), is_buy, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn half_a_plain_buy_waits_for_its_rest() {
+        let whole = b"*4\r\n$3\r\nBUY\r\n$3\r\nsku\r\n$5\r\nalice\r\n$2\r\nr1\r\n";
+        for len in 0..whole.len() {
+            let mut decoder = Decoder::new(Limits::default());
+            assert!(plain_buy(&mut decoder, &whole[..len]).is_none(), "{len}");
+            assert!(decoder.decode(&whole[..len]).expect("it may become a frame").is_none(), "{len}");
+            // The decoder may be in the middle of it now, and then reads it to its end.
+            let frame = match plain_buy(&mut decoder, whole) {
+                Some((_, len)) => len,
+                None => decoder.decode(whole).expect("it is a frame").expect("it is whole").bytes().len(),
+            };
+            assert_eq!(frame, whole.len(), "{len}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::connection::pipeline::Pipeline;
 use crate::error_code::ErrorCode;
 use crate::info;
 use crate::reply::Detail;
-use crate::resp::decode::Frame;
+use crate::resp::decode::{Decoder, Frame};
 use crate::resp::encode::{Encoder, Protocol, key};
 use crate::shared::{PeerId, Shared};
 use bytes::BytesMut;
@@ -65,6 +65,28 @@ impl Desk {
         self.protocol
     }
 
+    /// Carries out the BUYs without options that `bytes` begin with, as many as there are and have room: nearly all that
+    /// comes while a sale runs. Tells how many, and how many bytes they take.
+    pub(super) fn take_plain_buys(
+        &self,
+        decoder: &mut Decoder,
+        bytes: &[u8],
+        pipeline: &mut Pipeline,
+    ) -> (u64, usize) {
+        if self.batch.is_some() {
+            return (0, 0);
+        }
+        let (mut count, mut at) = (0, 0);
+        while pipeline.has_room()
+            && let Some((buy, len)) = plain_buy(decoder, &bytes[at..])
+            && pipeline.push_plain_buy(&buy, self.protocol).is_ok()
+        {
+            count += 1;
+            at += len;
+        }
+        (count, at)
+    }
+
     /// Carries out one frame. On `NoRoom` nothing has happened; the same frame comes again later.
     pub(super) fn take(
         &mut self,
@@ -73,13 +95,6 @@ impl Desk {
         pipeline: &mut Pipeline,
         out: &mut ByteQueue,
     ) -> Result<Next, NoRoom> {
-        if self.batch.is_none() {
-            // The way of nearly every command.
-            if let Some(buy) = plain_buy(frame) {
-                pipeline.push_plain_buy(&buy, self.protocol)?;
-                return Ok(Next::Frame);
-            }
-        }
         let parsed = parse(frame);
         if let (Ok(Command::Shard(request)), None) = (&parsed, &self.batch) {
             // By reference, since a request is large.

@@ -5,11 +5,12 @@
 //! Invariant: at most [`PARTS_MAX`] runs, the one being filled included; so the outbox always has room.
 
 use crate::error_code::ErrorCode;
-use crate::reply::{self, Detail};
+use crate::reply::{self, Detail, Terms};
 use crate::resp::encode::Encoder;
 use stampede_engine::core::{Answer, Text};
 use stampede_engine::{Engine, Outbox, Outcome, Reject, Round, Run, RunFull, ShardIndex};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -27,6 +28,8 @@ pub(super) struct Lane {
     parts: VecDeque<Part>,
     /// How many of `parts` have not come back.
     under_way: usize,
+    /// Of the last answer written.
+    terms: Terms,
 }
 
 /// A run and how many of its requests have been replied to.
@@ -51,7 +54,14 @@ pub(super) struct NoRoom;
 impl Lane {
     pub(super) fn new(shard: ShardIndex, round: &Arc<Round>) -> Self {
         let parts = VecDeque::with_capacity(PARTS_MAX);
-        Lane { shard, outbox: Outbox::in_round(PARTS_MAX, round), filling: None, parts, under_way: 0 }
+        Lane {
+            shard,
+            outbox: Outbox::in_round(PARTS_MAX, round),
+            filling: None,
+            parts,
+            under_way: 0,
+            terms: Terms::default(),
+        }
     }
 
     /// Whether a request fits for sure: the run being filled may be full, so a second one must have room too.
@@ -137,13 +147,7 @@ impl Lane {
                     part.written = upto;
                 }
                 PartState::Back(run) if run.outcome() == Outcome::Answered => {
-                    for answer in run.answers_from(before).take(upto - before) {
-                        if out.written() >= bytes_max {
-                            break;
-                        }
-                        reply::answer(out, &answer, detail);
-                        part.written += 1;
-                    }
+                    part.written += write_answers(run, before..upto, detail, out, bytes_max, &mut self.terms);
                 }
                 PartState::Back(_) => {
                     (before..upto).for_each(|_| write_down(out));
@@ -184,6 +188,28 @@ impl Lane {
             engine.recycle(run);
         }
     }
+}
+
+/// Writes the answers at these places until `out` holds `bytes_max`; tells how many.
+fn write_answers(
+    run: &Run,
+    places: Range<usize>,
+    detail: Detail,
+    out: &mut Encoder<'_>,
+    bytes_max: usize,
+    terms: &mut Terms,
+) -> usize {
+    let mut at = places.start;
+    while at < places.end && out.written() < bytes_max {
+        // Refusals come in rows, and are next to nothing to read.
+        if let Some(refusal) = run.refusal_at(at) {
+            reply::refusal(out, &refusal);
+        } else if let Some(answer) = run.answers_from(at).next() {
+            reply::answer(out, &answer, detail, terms);
+        }
+        at += 1;
+    }
+    at - places.start
 }
 
 /// The next answer of a lane.

@@ -104,6 +104,7 @@ impl Pipeline {
     }
 
     /// Adds a plain BUY for the shard of its offer.
+    #[inline]
     pub(super) fn push_plain_buy(&mut self, buy: &PlainBuy<'_>, protocol: Protocol) -> Result<(), NoRoom> {
         let shard = self.engine.shard_of(buy.offer());
         lane_of(&mut self.lanes, shard, &self.round).add(&self.engine, |run| run.push_plain_buy(buy))?;

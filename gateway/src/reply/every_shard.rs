@@ -5,7 +5,7 @@
 use super::{answer, status, write_money};
 use crate::command::{EveryShard, ListCursor};
 use crate::error_code::ErrorCode;
-use crate::reply::{Detail, lists};
+use crate::reply::{Detail, Terms, lists};
 use crate::resp::encode::{Encoder, key};
 use stampede_engine::core::{Answer, AuditAnswer, Money, Status, Text};
 
@@ -30,7 +30,7 @@ pub fn every_shard(out: &mut Encoder<'_>, asked: EveryShard, first: u16, answers
 fn other(out: &mut Encoder<'_>, answers: &[Answer<Text<'_>>]) {
     let odd = answers.iter().find(|answer| !matches!(answer, Answer::Audit(_) | Answer::Offers(_)));
     match odd {
-        Some(odd) => answer(out, odd, Detail::Brief),
+        Some(odd) => answer(out, odd, Detail::Brief, &mut Terms::default()),
         None => out.error(ErrorCode::Err.name(), "the shards gave no answer that fits the command"),
     }
 }

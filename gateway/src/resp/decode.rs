@@ -105,6 +105,12 @@ struct Span {
     len: u32,
 }
 
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
+}
+
 /// One command as sent: its name and arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -120,16 +126,7 @@ impl<'a> Frame<'a> {
 
     /// The argument at `index`; the name is at 0.
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
-        let span = self.spans.get(index)?;
-        let start = span.start as usize;
-        Some(&self.bytes[start..start + span.len as usize])
-    }
-
-    /// Where its arguments lie in its bytes, if there are exactly `N`, the name included.
-    #[inline]
-    pub fn places<const N: usize>(&self) -> Option<[Range<usize>; N]> {
-        let spans: &[Span; N] = self.spans.try_into().ok()?;
-        Some(spans.map(|span| span.start as usize..(span.start + span.len) as usize))
+        self.spans.get(index).map(|span| &self.bytes[span.range()])
     }
 
     /// The command's name.
@@ -218,6 +215,30 @@ impl Decoder {
             self.handed_out = true;
             return Ok(Some(Frame { bytes: &bytes[..self.scanned], spans: &self.spans }));
         }
+    }
+
+    /// The places of the last `N` arguments of the frame that `bytes` begins with, and its length, if the frame begins with
+    /// `head`, byte for byte, has exactly `N` arguments behind it, is whole and is short. Every other frame is left to
+    /// [`Decoder::decode`], whose rule for `bytes` holds here too.
+    #[inline]
+    pub fn decode_known<const N: usize>(
+        &mut self,
+        head: &[u8],
+        bytes: &[u8],
+    ) -> Option<([Range<usize>; N], usize)> {
+        let is_between_frames = self.handed_out || (self.scanned == 0 && self.announced.is_none());
+        if !(is_between_frames && self.takes_short && bytes.starts_with(head)) {
+            return None;
+        }
+        let mut places = [const { 0..0 }; N];
+        let mut at = head.len();
+        for place in &mut places {
+            let span = short_bulk(bytes, at)?;
+            *place = span.range();
+            at = place.end + 2;
+        }
+        self.handed_out = true;
+        Some((places, at))
     }
 
     /// After a call that found no frame: how many bytes of empty commands the buffer begins with. The caller drops them,

@@ -62,12 +62,36 @@ pub(crate) use key;
 pub struct Encoder<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
+    /// The last number written on the left of a dash: in a row of answers it is nearly always the same.
+    left: Numeral,
+}
+
+/// A number and its decimal digits.
+#[derive(Debug)]
+struct Numeral {
+    value: u64,
+    digits: [u8; NUMERAL_BYTES_MAX],
+    len: usize,
+}
+
+/// The digits of the largest u64.
+const NUMERAL_BYTES_MAX: usize = 20;
+
+impl Numeral {
+    const ZERO: Numeral = Numeral { value: 0, digits: [b'0'; NUMERAL_BYTES_MAX], len: 1 };
+
+    fn become_value(&mut self, value: u64) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value).as_bytes();
+        self.digits[..digits.len()].copy_from_slice(digits);
+        (self.value, self.len) = (value, digits.len());
+    }
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Encoder { out, protocol }
+        Encoder { out, protocol, left: Numeral::ZERO }
     }
 
     /// The protocol that it writes.
@@ -148,10 +172,13 @@ impl<'a> Encoder<'a> {
 
     /// The name of an event, `<epoch>-<seq>`, as a bulk string.
     pub fn dashed(&mut self, left: u64, right: u64) {
-        let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let (left, right) = (first.format(left).as_bytes(), second.format(right).as_bytes());
-        self.header(b'$', (left.len() + 1 + right.len()) as u64);
-        self.out.extend_from_slice(left);
+        if self.left.value != left {
+            self.left.become_value(left);
+        }
+        let mut buffer = itoa::Buffer::new();
+        let right = buffer.format(right).as_bytes();
+        self.header(b'$', (self.left.len + 1 + right.len()) as u64);
+        self.out.extend_from_slice(&self.left.digits[..self.left.len]);
         self.out.push(b'-');
         self.out.extend_from_slice(right);
         self.out.extend_from_slice(b"\r\n");
