@@ -28,11 +28,18 @@ pub(crate) struct Index {
     /// Bits of a hash behind its prefix.
     rest_bits: u32,
     segments: Vec<Segment>,
+    /// The slots of the segment that split last, for the next one.
+    spare: Box<[u64]>,
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Index { prefixes: vec![0], rest_bits: u32::BITS, segments: vec![Segment::default()] }
+        Index {
+            prefixes: vec![0],
+            rest_bits: u32::BITS,
+            segments: vec![Segment::default()],
+            spare: Box::default(),
+        }
     }
 }
 
@@ -134,9 +141,10 @@ impl Index {
     fn split(&mut self, hash: u32, at: usize) {
         let depth = self.segments[at].depth + 1;
         let slots = self.segments[at].slots.len();
-        let before = mem::replace(&mut self.segments[at], Segment::of(slots, depth));
         let new = self.segments.len();
         self.segments.push(Segment::of(slots, depth));
+        let lower = self.segment_of_spare(slots, depth);
+        let before = mem::replace(&mut self.segments[at], lower);
         let is_moved = |hash: u32| hash << (depth - 1) >> (u32::BITS - 1) == 1;
         before.each(|slot| {
             let to = if is_moved(hash_of(slot)) { new } else { at };
@@ -146,6 +154,17 @@ impl Index {
         let shared = self.prefixes.len() >> (depth - 1);
         let first = self.prefix_of(hash) / shared * shared;
         self.prefixes[first + shared / 2..first + shared].fill(new as u32);
+        self.spare = before.slots;
+    }
+
+    /// An empty segment, of the spare slots where there are as many.
+    fn segment_of_spare(&mut self, slots: usize, depth: u32) -> Segment {
+        if self.spare.len() != slots {
+            return Segment::of(slots, depth);
+        }
+        let mut slots = mem::take(&mut self.spare);
+        slots.fill(EMPTY);
+        Segment { slots, len: 0, depth }
     }
 }
 
