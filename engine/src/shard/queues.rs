@@ -20,6 +20,9 @@ use std::sync::Arc;
 const BATCH_REQUESTS: usize = 1_024;
 /// The most runs of one batch: each may wake a connection.
 const BATCH_RUNS_MAX: usize = 256;
+/// Looks ahead over so many requests at once: enough to wait for memory together, few enough that what was read is still
+/// near, and so are the pages' addresses, when it is needed.
+const AHEAD_REQUESTS: usize = 64;
 /// While decided requests of this weight wait for the journal, a list counting for its entries, no more are decided:
 /// what a slow disk holds up is bounded.
 const UNRELEASED_WEIGHT: usize = 65_536;
@@ -32,7 +35,7 @@ pub(crate) struct Queues {
     /// Decided, each with the last event that it saw.
     unreleased: VecDeque<(Seq, Box<Run>)>,
     unreleased_weight: usize,
-    /// The keys of the batch, in the order of its requests.
+    /// The keys of the runs that are decided next, in the order of their requests.
     keys: Vec<Keys>,
     /// Outboxes to which something came back since they were last woken.
     to_wake: Vec<Arc<Outbox>>,
@@ -73,20 +76,34 @@ impl Queues {
     /// of the batch waits where the journal takes no more.
     pub(super) fn decide(&mut self, machine: &mut Machine, now: UnixMs, recorder: &mut Recorder<'_>) {
         let mut keys = mem::take(&mut self.keys);
-        for run in &self.batch {
-            run.add_keys(machine, &mut keys);
+        while self.decide_some(machine, &mut keys, now, recorder) {}
+        self.keys = keys;
+    }
+
+    /// Looks ahead over the first runs of the batch and decides them. Says whether there are more to decide now.
+    fn decide_some(
+        &mut self,
+        machine: &mut Machine,
+        keys: &mut Vec<Keys>,
+        now: UnixMs,
+        recorder: &mut Recorder<'_>,
+    ) -> bool {
+        let mut runs = 0;
+        while let Some(run) = self.batch.get(runs).filter(|_| keys.len() < AHEAD_REQUESTS) {
+            run.add_keys(machine, keys);
+            runs += 1;
         }
-        machine.fetch(&keys);
-        let mut next_keys = keys.drain(..);
-        while let Some(run) = self.batch.front_mut() {
-            run.decide(machine, &mut next_keys, now, recorder);
+        machine.fetch(keys);
+        let mut keys = keys.drain(..);
+        for _ in 0..runs {
+            let Some(run) = self.batch.front_mut() else { break };
+            run.decide(machine, &mut keys, now, recorder);
             self.await_release(machine.last_event().seq);
             if !recorder.journal.has_room() {
-                break;
+                return false;
             }
         }
-        drop(next_keys);
-        self.keys = keys;
+        !self.batch.is_empty()
     }
 
     /// Answers the batch without changing anything.
