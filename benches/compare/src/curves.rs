@@ -9,9 +9,9 @@
 //!   buyers of one hot offer. Latency counts from the intended moment; timeouts and BUSY are in it.
 //! - A server that is past its knee (less than nine tenths of what was due is accepted in time) gets one rate more, then
 //!   no further.
-//! - A point at which the generator was late is made again once. If it was late again the point is thrown away: it
-//!   stands in the table with that mark, and not in the plot. After two of them in a row a server gets no more. Where it
-//!   is late on the stub, too, is the generator's own ceiling.
+//! - A point at which the generator was late is made again, three times in all. If it was late each time the point is
+//!   thrown away: it stands in the table with that mark, and not in the plot. After three of them in a row a server gets
+//!   no more. Where it is late on the stub, too, is the generator's own ceiling.
 
 use crate::drive::Field;
 use crate::machine::Machine;
@@ -27,7 +27,11 @@ use stampede_loadgen::compare::point::Point;
 use std::fmt::Write;
 
 /// BUYs per second that are offered.
-const RATES: [f64; 12] = [5e3, 10e3, 20e3, 30e3, 40e3, 50e3, 65e3, 80e3, 100e3, 130e3, 170e3, 220e3];
+const RATES: [f64; 13] = [5e3, 10e3, 20e3, 30e3, 40e3, 50e3, 65e3, 80e3, 100e3, 130e3, 170e3, 220e3, 300e3];
+/// How often a point at which the generator is late is made.
+const ATTEMPTS_MAX: usize = 3;
+/// Points in a row that are thrown away before a server gets no more.
+const LATE_MAX: usize = 3;
 /// Of what is due, what is accepted in time below the knee.
 const IN_TIME: f64 = 0.9;
 
@@ -72,14 +76,17 @@ pub(crate) async fn run(options: &FigureOptions, command: String) -> Result<()> 
             let context = || format!("{title} at {rate} a second");
             let mut point =
                 latency::point(&field, subject, rate, sizes.curve_s).await.with_context(context)?;
-            if point.lag_matters {
+            for _ in 1..ATTEMPTS_MAX {
+                if !point.lag_matters {
+                    break;
+                }
                 point = latency::point(&field, subject, rate, sizes.curve_s).await.with_context(context)?;
             }
             eprintln!("{title}: {}", sentence(&point));
             points.push(point);
             let past_knee = points.iter().filter(|point| is_past_knee(point)).count();
             let late = points.iter().rev().take_while(|point| point.lag_matters).count();
-            if past_knee > 1 || late > 1 {
+            if past_knee > 1 || late == LATE_MAX {
                 break;
             }
         }
@@ -137,7 +144,7 @@ impl Curves {
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "- {} s a point, 50 connections; the generator ran {class}. It was late, twice each, at {late} of {} points: \
+            "- {} s a point, 50 connections; the generator ran {class}. It was late, three times each, at {late} of {} points: \
              they are thrown away and not in the plot.",
             self.seconds_per_point,
             points().count()

@@ -149,9 +149,13 @@ async fn compare(options: &Options) -> Result<()> {
         let subjects = row.subjects.iter().filter(|&&subject| field.has(subject));
         cells.extend(subjects.map(|subject| Cell::new(row, *subject, requests)));
     }
+    let cell_count = cells.len();
     let mut report = Report::new(circumstances, cells);
+    for earlier in &options.join {
+        report.join(earlier, &probes)?;
+    }
     for round in 1..=options.runs() {
-        for index in 0..report.cells.len() {
+        for index in 0..cell_count {
             let Cell { row, subject, requests, .. } = report.cells[index];
             let outcome = field.measure(row, subject, requests).await;
             report.add(index, round, outcome)?;

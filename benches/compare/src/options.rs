@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Only this row or probe; may be given several times.
     #[arg(long, value_name = "ROW", value_parser = PossibleValuesParser::new(rows::names()))]
     pub(crate) only: Vec<String>,
+    /// Take what this run does not measure from an earlier report in JSON; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
     /// Measure the Stampede that runs at this address instead of starting one. Its offers stay.

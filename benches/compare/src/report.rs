@@ -4,6 +4,7 @@
 //! run, so that what is written is whole at any moment. A target that is stated for a syncing server is left
 //! unjudged where the server measured does not sync.
 
+mod join;
 mod judged;
 mod markdown;
 mod scale;
@@ -13,13 +14,14 @@ use crate::machine::{Machine, load_average};
 use crate::rows::{ROWS, Row, Subject};
 use crate::targets::Reading;
 use anyhow::ensure;
+use join::Joined;
 use judged::{Findings, Judged};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// One timed run of one row on one subject.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// What the row counts, per second.
     pub(crate) per_second: f64,
@@ -125,6 +127,8 @@ pub(crate) struct Circumstances {
 pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) circumstances: Circumstances,
+    /// Earlier runs that it has figures of.
+    joined: Vec<Joined>,
     /// When the last timed run ended.
     pub(crate) load_average_after: f64,
     /// From the first timed run to the end of the last.
@@ -145,6 +149,7 @@ impl Report {
         Self {
             load_average_after: circumstances.machine.load_average_before,
             circumstances,
+            joined: Vec::new(),
             minutes: 0.0,
             rounds: 0,
             cells,

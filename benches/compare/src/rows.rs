@@ -3,10 +3,10 @@
 //! A declaration only. How a row is driven is in `drive`, a probe in `probes`; what is wanted of them in `targets`,
 //! how it is shown in `report`. A name is the word for `--only`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who is measured.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Subject {
     /// As it is started without a word: it syncs before it answers.

@@ -54,7 +54,7 @@ impl Sizes {
             core_journal: 4_000_000,
             calibration: 200_000,
             latency_s: 6.0,
-            curve_s: 3.0,
+            curve_s: 4.0,
             swept_holds: 1_000_000,
             swept_groups: 100_000,
             ceiling: 2_000_000,

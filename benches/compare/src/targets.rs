@@ -147,6 +147,15 @@ const fn ceiling(title: &'static str, name: &'static str) -> Target {
     reading(title, name, Bound::None, Unit::PerSecond)
 }
 
+/// The reading of that name, where a target is judged by it.
+pub(crate) fn reading_name(wanted: &str) -> Option<&'static str> {
+    let mut names = TARGETS.iter().filter_map(|target| match target.value {
+        Value::Reading(name) | Value::OverPeer(name) => Some(name),
+        Value::Ratio { .. } => None,
+    });
+    names.find(|name| *name == wanted)
+}
+
 /// Every target, in the order of the table.
 pub(crate) const TARGETS: &[Target] = &[
     row("BUY, pipeline 64 / Redis + Lua (everysec)", "buy-64", ("buy-64", Subject::Redis), 8.0, true),
@@ -223,6 +232,7 @@ pub(crate) const TARGETS: &[Target] = &[
         Bound::None,
         Unit::Each,
     ),
+    reading("recovery, for each million reservations", "recovery-per-million", Bound::None, Unit::Seconds),
     ceiling("the generator against the stub, closed loop, pipeline 64", "ceiling-closed-64"),
     ceiling("the generator against the stub, closed loop, no pipeline × 50", "ceiling-closed-1"),
     ceiling("the generator against the stub, open loop × 50, not late", "ceiling-open"),

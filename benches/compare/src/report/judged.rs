@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 /// What the probes found, round by round, and those that failed.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Findings {
-    readings: BTreeMap<&'static str, Vec<Reading>>,
+    pub(super) readings: BTreeMap<&'static str, Vec<Reading>>,
     /// Which probe, and why, each time that it failed.
-    failures: BTreeMap<&'static str, Vec<String>>,
+    pub(super) failures: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Findings {

@@ -3,6 +3,7 @@
 //! Only layout; nothing is computed here that the JSON does not carry. Each figure stands beside
 //! its durability mode, its spread and the processor time of its server.
 
+use super::join::Joined;
 use super::judged::{Judged, Verdict};
 use super::{Cell, Circumstances, Report};
 use crate::figures::{Spread, rate};
@@ -60,6 +61,16 @@ impl Report {
         )?;
         if self.rounds < ROUNDS_MIN {
             writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;
+        }
+        for Joined { file, command, commit, load_average_before } in &self.joined {
+            let is_other = *commit != machine.commit;
+            let mark = if is_other { "**of another commit, " } else { "" };
+            let end = if is_other { "**" } else { "" };
+            writeln!(
+                out,
+                "\nWhat was not measured now is of the run in {file}: {mark}commit {commit}{end}, load average \
+                 {load_average_before:.2} before, `{command}`."
+            )?;
         }
         for why in self.failures() {
             writeln!(out, "\n**A timed run failed and is left out. {why}**")?;

@@ -15,6 +15,8 @@ const LOAD: f64 = 0.5;
 /// Memory of a node, for its reservations.
 const NODE_BYTES: f64 = 32.0 * (1_u64 << 30) as f64;
 
+const HOUR: f64 = 3_600.0;
+
 /// The measured letters.
 struct Letters {
     /// BUYs accepted per second and node.
@@ -63,15 +65,14 @@ pub(super) fn write(report: &Report, out: &mut String) -> fmt::Result {
         writeln!(out, "| r: seconds of recovery per million reservations | {seconds:.2} |")?;
     }
     writeln!(out, "| reservations in 32 GiB | {:.0} million |", NODE_BYTES / memory / 1e6)?;
-    writeln!(
-        out,
-        "| nodes for {} a second, each at half of B | {:.0} |",
-        rate(PEAK),
-        (PEAK / (node * LOAD)).ceil()
-    )?;
+    writeln!(out, "| 32 GiB last, at B | {:.0} s |", NODE_BYTES / memory / node)?;
+    let nodes = (PEAK / (node * LOAD)).ceil();
+    let nodes_by_memory = (PEAK * HOUR * memory / NODE_BYTES).ceil();
+    writeln!(out, "| nodes for {} a second, each at half of B | {nodes:.0} |", rate(PEAK))?;
+    writeln!(out, "| nodes of 32 GiB for an hour of it | {nodes_by_memory:.0} |")?;
     writeln!(out, "| cores for deciding alone | {:.2} |", PEAK / core)?;
     writeln!(out, "| memory of a minute at the peak | {:.1} GB |", PEAK * 60.0 * memory / 1e9)?;
-    writeln!(out, "| memory of an hour at the peak | {:.0} GB |", PEAK * 3_600.0 * memory / 1e9)?;
+    writeln!(out, "| memory of an hour at the peak | {:.0} GB |", PEAK * HOUR * memory / 1e9)?;
     writeln!(out, "| an answer waits for the disk at most | {:.2} ms |", 2_000.0 / syncs)
 }
 
