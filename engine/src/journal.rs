@@ -73,6 +73,12 @@ pub trait Journal: Send {
         true
     }
 
+    /// Whether so much waits to be written that what nobody waits for should wait as well: a mass expiry would otherwise
+    /// stand in front of every purchase.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// The free bytes, where they are too few to keep another event: then nothing may be decided that changes anything,
     /// until it says `None` again and rings.
     fn full(&self) -> Option<u64> {

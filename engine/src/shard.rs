@@ -49,6 +49,8 @@ pub(crate) struct Shard {
     queues: Queues,
     /// Whether everything that was due when the shard started is settled.
     is_caught_up: bool,
+    /// Whether more is due than the last turn settled.
+    is_sweeping: bool,
     /// When its thread wakes by itself; `None`: never, or it is awake.
     wakes_at: Option<UnixMs>,
     /// Why it goes no further, if somebody else found out; its thread draws the consequences.
@@ -73,7 +75,17 @@ impl Shard {
         clock: Clock<Box<dyn TimeSource>>,
     ) -> Self {
         let queues = Queues::default();
-        Shard { door, machine, journal, clock, queues, is_caught_up: false, wakes_at: None, stopped: None }
+        Shard {
+            door,
+            machine,
+            journal,
+            clock,
+            queues,
+            is_caught_up: false,
+            is_sweeping: false,
+            wakes_at: None,
+            stopped: None,
+        }
     }
 
     /// Says that the shard has stopped for good.
@@ -113,14 +125,19 @@ impl Shard {
     /// that falls due before the thread wakes by itself.
     fn left(&self) -> Left {
         let can_decide = self.has_room() && !(self.queues.is_decided() && self.door.inbox.is_empty());
-        // Without room or space nothing due can be told: its thread has its own reason to wake then.
-        let may_tell = self.has_room() && self.journal.full().is_none();
+        // Without room or space, or with much to be written first, nothing due is told: its thread has its own reason to
+        // wake then.
+        let may_tell = self.has_room() && self.journal.full().is_none() && !self.journal.is_behind();
         let is_due_before = match (self.next_due().filter(|_| may_tell), self.wakes_at) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(due), Some(at)) => due < at,
         };
-        let is_left = !self.is_caught_up || can_decide || self.door.inbox.is_over() || is_due_before;
+        let is_left = !self.is_caught_up
+            || self.is_sweeping
+            || can_decide
+            || self.door.inbox.is_over()
+            || is_due_before;
         if is_left { Left::Something } else { Left::Nothing }
     }
 
@@ -185,8 +202,14 @@ impl Shard {
             return Ok(Swept::Done);
         }
         let mut recorder = Recorder { journal: self.journal.as_mut(), count: 0 };
-        let swept = self.machine.sweep(now, SWEEP_EVENTS, &mut recorder);
+        // Nobody waits for what is due, but at the start: what a request depends on is settled with it.
+        let swept = if self.is_caught_up && recorder.journal.is_behind() {
+            Swept::Done
+        } else {
+            self.machine.sweep(now, SWEEP_EVENTS, &mut recorder)
+        };
         self.is_caught_up |= swept == Swept::Done;
+        self.is_sweeping = swept == Swept::More;
         let mut requests = 0;
         if self.is_caught_up {
             requests = self.queues.fill(&self.door.inbox);

@@ -130,6 +130,10 @@ impl Journal for FileJournal {
         self.handoff.has_room() && self.turn.bytes.len() < READY_BYTES_MAX
     }
 
+    fn is_behind(&self) -> bool {
+        self.handoff.is_behind()
+    }
+
     fn full(&self) -> Option<u64> {
         self.log.full()
     }

@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// While so many bytes wait for the writer, nothing more is decided: about a tenth of a second of a busy shard.
 pub(crate) const READY_BYTES_MAX: usize = 8 << 20;
+/// While so many bytes wait for the writer, nothing is settled that nobody asks for: half a millisecond of a disk, so that
+/// a purchase does not stand behind a mass expiry.
+const BEHIND_BYTES: usize = 256 << 10;
 /// What a buffer keeps of its memory after a batch.
 const KEPT_BYTES: usize = 2 * READY_BYTES_MAX;
 
@@ -143,6 +146,10 @@ impl Handoff {
 
     pub(crate) fn has_room(&self) -> bool {
         self.waiting_bytes.load(Ordering::Relaxed) < READY_BYTES_MAX
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) >= BEHIND_BYTES
     }
 
     /// Takes what is there; `empty` goes in its place.

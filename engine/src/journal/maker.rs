@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of zeros written and synced at once: a sync of the journal that comes meanwhile waits behind so many, and not
-/// behind a whole segment of them.
+/// Bytes of zeros written at once; beside a writer also synced at once: a sync of the journal that comes meanwhile waits
+/// behind so many, and not behind a whole segment of them.
 const CHUNK_BYTES: usize = 256 << 10;
 /// How long a full disk is left alone before it is looked at again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -36,6 +36,15 @@ pub(crate) struct Maker {
     pub(crate) on_space: Mutex<Option<Arc<Wake>>>,
 }
 
+/// Who waits while a segment is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Whoever makes it: the sooner the better.
+    Maker,
+    /// A writer whose syncs go to the same disk.
+    Others,
+}
+
 /// Whether the next segment is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spare {
@@ -49,14 +58,14 @@ pub(crate) enum Spare {
 
 impl Maker {
     /// Makes the next segment, unless there is too little space; the log then says how much.
-    pub(crate) fn make(&self) -> io::Result<bool> {
+    fn make(&self, waits: Waits) -> io::Result<bool> {
         let free = self.disk.free_bytes(&self.dir)?;
         if free < self.segment_bytes.saturating_add(self.free_bytes_min) {
             self.log.set_full(Some(free));
             return Ok(false);
         }
         let path = self.dir.join(SPARE_NAME);
-        match self.make_of(&path, self.segment_bytes) {
+        match self.make_of(&path, self.segment_bytes, waits) {
             Ok(()) => {}
             Err(error) if is_want_of_space(&error) => {
                 // What was made of it would take the space that is waited for.
@@ -75,7 +84,7 @@ impl Maker {
     }
 
     /// Makes a segment of this size under a temporary name, whatever space is left.
-    pub(crate) fn make_of(&self, path: &Path, bytes: u64) -> io::Result<()> {
+    pub(crate) fn make_of(&self, path: &Path, bytes: u64, waits: Waits) -> io::Result<()> {
         let mut file = self.disk.create(path)?;
         let zeros = vec![0; CHUNK_BYTES];
         let mut at = 0;
@@ -85,22 +94,24 @@ impl Maker {
             }
             let count = (bytes - at).min(CHUNK_BYTES as u64);
             write_full(file.as_mut(), &zeros[..count as usize], at)?;
-            file.sync()?;
+            if waits == Waits::Others {
+                file.sync()?;
+            }
             at += count;
         }
-        Ok(())
+        file.sync()
     }
 
     /// One attempt in the caller's turn, if one is due.
     pub(crate) fn turn(&self) {
         if *self.state.lock() == Spare::Wanted {
-            self.attempt();
+            self.attempt(Waits::Maker);
         }
     }
 
     /// Whether the attempt got further than a full disk.
-    fn attempt(&self) -> bool {
-        match self.make() {
+    fn attempt(&self, waits: Waits) -> bool {
+        match self.make(waits) {
             Ok(is_made) => {
                 let mut state = self.state.lock();
                 if is_made && *state == Spare::Wanted {
@@ -133,7 +144,7 @@ impl Maker {
                 return;
             }
             drop(state);
-            if !self.attempt() {
+            if !self.attempt(Waits::Others) {
                 let mut state = self.state.lock();
                 if *state == Spare::Wanted {
                     self.changed.wait_for(&mut state, RETRY_AFTER);

@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::config::SEGMENT_BYTES_MIN;
 use super::handoff::{Filling, Handoff, READY_BYTES_MAX, Taken};
 use super::log::{Counts, Log, Place, Segment};
-use super::maker::Maker;
+use super::maker::{Maker, Waits};
 use super::segment::{SPARE_NAME, URGENT_NAME, segment_path};
 use crate::clock::TimeSource;
 use crate::disk::{Disk, DiskFile, write_full};
@@ -293,7 +293,7 @@ impl Writer {
         if !uses_spare {
             // What was decided already has to be kept: this takes of the reserve that decisions leave alone. It has a
             // name of its own, since the spare may be in the making.
-            self.maker.make_of(&spare, size).map_err(failed("making", &spare))?;
+            self.maker.make_of(&spare, size, Waits::Maker).map_err(failed("making", &spare))?;
         }
         let mut file = self.disk.open(&spare).map_err(failed("opening", &spare))?;
         let first = self.chain.next;

@@ -31,8 +31,10 @@ struct Watch {
 /// What keeps the shard from deciding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lacks {
-    /// Runs in the inbox.
+    /// Runs in the inbox, or something that falls due.
     Work,
+    /// Runs in the inbox, or a journal that has written most of what it has: what is due waits for that.
+    Calm,
     /// Room in the journal.
     Room,
     /// Answers that leave, which the watermark lets.
@@ -91,6 +93,7 @@ fn serve(seat: &mut Seat<'_>, door: &Door, patience: Patience) -> Result<(), Sto
 impl Shard {
     fn watch(&self, durable: Seq) -> Result<Watch, JournalError> {
         let lacks = match (self.queues.has_room(), self.journal.has_room()) {
+            (true, true) if self.journal.is_behind() => Lacks::Calm,
             (true, true) => Lacks::Work,
             (true, false) => Lacks::Room,
             (false, _) => Lacks::Release,
@@ -118,6 +121,7 @@ impl Shard {
         let (door, journal) = (&self.door, &self.journal);
         let can_decide = match watch.lacks {
             Lacks::Work => !door.inbox.is_empty() || !self.queues.is_decided(),
+            Lacks::Calm => !door.inbox.is_empty() || !self.queues.is_decided() || !journal.is_behind(),
             Lacks::Room => journal.has_room(),
             Lacks::Release => false,
         };

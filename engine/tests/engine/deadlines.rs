@@ -69,3 +69,30 @@ fn requests_get_through_while_thousands_of_holds_expire_at_once() {
         assert_eq!((after.available, after.held), (HOLDS, 0));
     });
 }
+
+#[test]
+fn what_is_due_waits_for_a_journal_that_is_behind_and_purchases_do_not() {
+    within_a_minute(|| {
+        let (time, journal) = (FakeTime::new(), TestJournal::default());
+        let engine = start_steered(&time, &journal);
+        let shard = engine.shard_of(text("sku"));
+        let mut client = engine.client();
+        put(&mut client, "sku", 10);
+        put(&mut client, "other", 10);
+        let mut buy = |offer: &'static str, id: &'static str| {
+            let reply = client.call(&Request::buy(text(offer), text(id), text(id)));
+            drop(reply.expect("the shard is up"));
+            audit(&mut client, shard).held
+        };
+        assert_eq!(buy("sku", "r1"), 1);
+        journal.fall_behind(true);
+        time.pass(Duration::from_hours(1));
+        for (id, held) in [("r2", 2), ("r3", 3)] {
+            assert_eq!(buy("other", id), held, "the hold that ended is left alone");
+        }
+        journal.fall_behind(false);
+        while audit(&mut client, shard).held > 2 {
+            thread::yield_now();
+        }
+    });
+}

@@ -88,6 +88,7 @@ struct Steered {
     /// Where the watermark is kept; `None`: it follows every event.
     held_at: Option<Seq>,
     is_full: bool,
+    is_behind: bool,
     is_failing: bool,
     is_panicking: bool,
     wake: Option<Arc<Wake>>,
@@ -121,6 +122,11 @@ impl TestJournal {
     /// Batches are taken again.
     pub(crate) fn make_room(&self) {
         self.steer(|steered| steered.is_full = false);
+    }
+
+    /// Much waits to be written, or nothing any more.
+    pub(crate) fn fall_behind(&self, is_behind: bool) {
+        self.steer(|steered| steered.is_behind = is_behind);
     }
 
     /// The next commit fails.
@@ -167,6 +173,10 @@ impl Journal for TestJournal {
 
     fn has_room(&self) -> bool {
         !self.0.lock().is_full
+    }
+
+    fn is_behind(&self) -> bool {
+        self.0.lock().is_behind
     }
 }
 
