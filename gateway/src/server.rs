@@ -38,8 +38,6 @@ pub struct Server {
     stop: watch::Sender<bool>,
     /// Closed when the last task has ended: each holds a sender of it.
     tasks: mpsc::Receiver<()>,
-    /// Tasks that end with the server.
-    _rounds: JoinSet<()>,
 }
 
 impl Server {
@@ -83,6 +81,7 @@ impl Server {
         let shared = Arc::new(Shared {
             engine,
             round,
+            _rounds: rounds,
             limits: config.limits,
             address: listener.local_addr()?,
             started: Instant::now(),
@@ -94,7 +93,7 @@ impl Server {
         });
         let (alive, tasks) = mpsc::channel(1);
         tokio::spawn(accept(listener, Arc::clone(&shared), stopped, alive));
-        Ok(Server { shared, stop, tasks, _rounds: rounds })
+        Ok(Server { shared, stop, tasks })
     }
 
     /// Where it listens.

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// What all connections share.
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// Wakes connections together.
     pub(crate) round: Arc<Round>,
+    /// The task that runs the rounds: it ends when nobody shares this any more, not before the last connection.
+    pub(crate) _rounds: JoinSet<()>,
     pub(crate) limits: Limits,
     /// Where the server listens.
     pub(crate) address: SocketAddr,

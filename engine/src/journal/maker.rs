@@ -50,10 +50,18 @@ pub(crate) enum Waits {
 pub(crate) enum Spare {
     /// It has to be made.
     Wanted,
+    /// It has to be made, and the writer waits for it.
+    Awaited,
     /// It waits under its temporary name.
     Made,
     /// Nobody will ask any more.
     Closed,
+}
+
+impl Spare {
+    fn is_missing(self) -> bool {
+        matches!(self, Spare::Wanted | Spare::Awaited)
+    }
 }
 
 impl Maker {
@@ -89,12 +97,13 @@ impl Maker {
         let zeros = vec![0; CHUNK_BYTES];
         let mut at = 0;
         while at < bytes {
-            if path.ends_with(SPARE_NAME) && *self.state.lock() == Spare::Closed {
+            let state = *self.state.lock();
+            if path.ends_with(SPARE_NAME) && state == Spare::Closed {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, "nobody wants it any more"));
             }
             let count = (bytes - at).min(CHUNK_BYTES as u64);
             write_full(file.as_mut(), &zeros[..count as usize], at)?;
-            if waits == Waits::Others {
+            if waits == Waits::Others && state == Spare::Wanted {
                 file.sync()?;
             }
             at += count;
@@ -104,7 +113,7 @@ impl Maker {
 
     /// One attempt in the caller's turn, if one is due.
     pub(crate) fn turn(&self) {
-        if *self.state.lock() == Spare::Wanted {
+        if self.state.lock().is_missing() {
             self.attempt(Waits::Maker);
         }
     }
@@ -114,7 +123,7 @@ impl Maker {
         match self.make(waits) {
             Ok(is_made) => {
                 let mut state = self.state.lock();
-                if is_made && *state == Spare::Wanted {
+                if is_made && state.is_missing() {
                     *state = Spare::Made;
                 }
                 self.changed.notify_all();
@@ -146,7 +155,7 @@ impl Maker {
             drop(state);
             if !self.attempt(Waits::Others) {
                 let mut state = self.state.lock();
-                if *state == Spare::Wanted {
+                if state.is_missing() {
                     self.changed.wait_for(&mut state, RETRY_AFTER);
                 }
             }
@@ -166,7 +175,10 @@ impl Maker {
     /// Waits for the segment that is being made; says no where none will come soon.
     pub(crate) fn wait_made(&self) -> bool {
         let mut state = self.state.lock();
-        while *state == Spare::Wanted && self.log.full().is_none() {
+        if *state == Spare::Wanted {
+            *state = Spare::Awaited;
+        }
+        while state.is_missing() && self.log.full().is_none() {
             self.changed.wait(&mut state);
         }
         *state == Spare::Made

@@ -82,6 +82,7 @@ impl Journal for Follower {
 }
 
 /// What a [`TestJournal`] has heard and what it is to do.
+#[expect(clippy::struct_excessive_bools, reason = "switches that a test sets one by one")]
 #[derive(Debug, Default)]
 struct Steered {
     last: Seq,
