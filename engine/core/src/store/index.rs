@@ -15,8 +15,8 @@ use core::mem;
 
 /// Slots of the first segment at its beginning: most offers are small.
 const SLOTS_FIRST: usize = 16;
-/// Slots of a segment that splits: 16 KiB.
-const SLOTS_FULL: usize = 2_048;
+/// Slots of a segment that splits: 32 KiB.
+const SLOTS_FULL: usize = 4_096;
 /// How many prefixes there may be for each segment. Hashes are alike, and so are the segments' depths: only texts chosen
 /// by somebody who knows the key lead farther, and then segments become long instead.
 const PREFIXES_PER_SEGMENT: usize = 4;
