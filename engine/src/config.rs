@@ -85,7 +85,7 @@ pub fn shards_default() -> u16 {
 }
 
 /// How many threads run at the same time here; one, if the system does not say.
-pub(crate) fn cores() -> usize {
+pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 

@@ -72,7 +72,7 @@ mod wake;
 pub use client::{CallError, Client, Reply};
 pub use clock::{Clock, SLEW_PPM, SystemTimeSource, TimeSource};
 pub use config::{
-    Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, StartError, shards_default,
+    Durability, EngineConfig, INBOX_REQUESTS_DEFAULT, INBOX_REQUESTS_MAX, StartError, cores, shards_default,
 };
 pub use counters::Counters;
 pub use engine::{Engine, StopError};

@@ -20,7 +20,8 @@ use answers::Answers;
 pub use plain_buy::PlainBuy;
 use spans::{ASKED_BYTES_MAX, AskedSpan};
 use stampede_core::{
-    Answer, Buy, GroupChoice, Keys, LIST_MAX, Machine, Misuse, Record, Refusal, Request, Text, UnixMs,
+    Answer, Buy, GroupChoice, Keys, LIST_MAX, Machine, Misuse, Record, Refusal, Request, ReservationAnswer,
+    Text, UnixMs,
 };
 use std::sync::Arc;
 
@@ -160,11 +161,18 @@ impl Run {
         self.answers.from(first, &self.asked)
     }
 
-    /// The answer at this place, if it is a refusal.
+    /// The answer at this place, if it is a refusal: next to nothing to read.
     #[inline]
     pub fn refusal_at(&self, at: usize) -> Option<Refusal> {
         let is_answered = self.outcome == Outcome::Answered;
         if is_answered { self.answers.refusal_at(at) } else { None }
+    }
+
+    /// The answer at this place, if it is a reservation.
+    #[inline]
+    pub fn reservation_at(&self, at: usize) -> Option<ReservationAnswer<Text<'_>>> {
+        let is_answered = self.outcome == Outcome::Answered;
+        if is_answered { self.answers.reservation_at(at, &self.asked) } else { None }
     }
 
     /// Empties it for the next requests and keeps its memory.

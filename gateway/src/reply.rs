@@ -29,7 +29,7 @@ pub enum Detail {
 /// Writes one answer. `terms` are those of the answer before it.
 pub fn answer(out: &mut Encoder<'_>, answer: &Answer<Text<'_>>, detail: Detail, terms: &mut Terms) {
     match answer {
-        Answer::Reservation(reservation) => write_reservation(out, reservation, detail, terms),
+        Answer::Reservation(taken) => reservation(out, taken, detail, terms),
         Answer::Refused(no) => refusal(out, no),
         Answer::Misuse(misuse) => write_misuse(out, misuse),
         Answer::Done => {
@@ -72,8 +72,8 @@ fn reservation_status(out: &mut Encoder<'_>, status: Status) {
     });
 }
 
-/// A reservation as one map.
-fn write_reservation(
+/// Writes a reservation as one map. `terms` are those of the answer before it.
+pub fn reservation(
     out: &mut Encoder<'_>,
     reservation: &ReservationAnswer<Text<'_>>,
     detail: Detail,

@@ -53,30 +53,60 @@ impl Answers {
 
     /// A BUY is answered with the reservation of its own id and buyer: another intent under that id is refused. So these
     /// two texts are there already.
+    #[inline]
     fn add_reservation(
         &mut self,
         asked: &[u8],
         request: &Request<AskedSpan>,
         reservation: &ReservationAnswer<Text<'_>>,
     ) {
-        let known = match request {
-            Request::Buy(buy) => [Some(buy.id), Some(buy.buyer)],
-            _ => [None, None],
+        let mut store = |text| Span::store(text, asked.len(), &mut self.texts);
+        let (id, buyer) = if let Request::Buy(buy) = request {
+            let (id, buyer) = (buy.id.text(asked), buy.buyer.text(asked));
+            debug_assert_eq!(
+                (id, buyer),
+                (reservation.id, reservation.buyer),
+                "a BUY's reservation is its own"
+            );
+            (buy.id.into(), buy.buyer.into())
+        } else {
+            (store(reservation.id), store(reservation.buyer))
         };
-        let mut known = known.into_iter().flatten();
-        self.reservations.push(reservation.map(|text| match known.next() {
-            Some(span) => {
-                debug_assert_eq!(span.text(asked), text, "a BUY's reservation is its own");
-                span.into()
-            }
-            None => Span::store(text, asked.len(), &mut self.texts),
-        }));
+        let group = reservation.group.map(|part| part.map(store));
+        self.reservations.push(ReservationAnswer {
+            id,
+            buyer,
+            group,
+            status: reservation.status,
+            qty: reservation.qty,
+            price: reservation.price,
+            amount: reservation.amount,
+            expires: reservation.expires,
+            event: reservation.event,
+            replayed: reservation.replayed,
+            late: reservation.late,
+            owe: reservation.owe,
+        });
     }
 
     #[inline]
     pub(super) fn refusal_at(&self, at: usize) -> Option<Refusal> {
         match self.kept.get(at) {
             Some(Kept::Refused(refusal)) => Some(*refusal),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn reservation_at<'a>(
+        &'a self,
+        at: usize,
+        asked: &'a [u8],
+    ) -> Option<ReservationAnswer<Text<'a>>> {
+        match self.kept.get(at) {
+            Some(Kept::Reservation(at)) => {
+                Some(self.reservations[*at as usize].map(|span| span.text(asked, &self.texts)))
+            }
             _ => None,
         }
     }

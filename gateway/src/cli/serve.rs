@@ -8,9 +8,9 @@ use crate::server::Server;
 use crate::text_file;
 use anyhow::{Context, anyhow};
 use stampede_engine::core::Offer;
+use stampede_engine::{cores, shards_default};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,10 +37,9 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
 /// Threads for connections: one for each core that no shard needs, and at least one. More would take the cores from the
 /// shards and from each other.
 fn workers(config: &Config) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    // A directory's own number of shards is not known yet; where none is asked for, half the cores stand for it.
-    let shards = config.shards.map_or(cores / 2, usize::from);
-    cores.saturating_sub(shards).max(1)
+    // A directory's own number of shards is not known yet; where none is asked for, the default stands for it.
+    let shards = config.shards.unwrap_or_else(shards_default);
+    cores().saturating_sub(usize::from(shards)).max(1)
 }
 
 async fn serve_until_told(config: Config) -> anyhow::Result<()> {

@@ -201,9 +201,11 @@ fn write_answers(
 ) -> usize {
     let mut at = places.start;
     while at < places.end && out.written() < bytes_max {
-        // Refusals come in rows, and are next to nothing to read.
+        // What BUYs are answered with needs no answer of its own to be put together first.
         if let Some(refusal) = run.refusal_at(at) {
             reply::refusal(out, &refusal);
+        } else if let Some(reservation) = run.reservation_at(at) {
+            reply::reservation(out, &reservation, detail, terms);
         } else if let Some(answer) = run.answers_from(at).next() {
             reply::answer(out, &answer, detail, terms);
         }

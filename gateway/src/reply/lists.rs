@@ -2,7 +2,7 @@
 //!
 //! Lists are arrays of maps; a map inside has no `status` of its own unless it is a thing with a state.
 
-use super::{Detail, Terms, status, write_money, write_reservation};
+use super::{Detail, Terms, reservation, status, write_money};
 use crate::offer_text;
 use crate::resp::encode::{Encoder, key};
 use stampede_engine::core::{
@@ -32,8 +32,8 @@ pub(super) fn reservations(out: &mut Encoder<'_>, page: &Page<ReservationAnswer<
 fn reservation_maps(out: &mut Encoder<'_>, reservations: &[ReservationAnswer<Text<'_>>]) {
     out.array(reservations.len());
     let mut terms = Terms::default();
-    for reservation in reservations {
-        write_reservation(out, reservation, Detail::Full, &mut terms);
+    for one in reservations {
+        reservation(out, one, Detail::Full, &mut terms);
     }
 }
 
