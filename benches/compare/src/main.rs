@@ -59,7 +59,7 @@ use crate::drive::{Field, request_count};
 use crate::machine::Machine;
 use crate::options::{Options, Role};
 use crate::report::{Cell, Circumstances, Report};
-use crate::rows::{chosen, chosen_probes};
+use crate::rows::{Kind, chosen, chosen_probes};
 use crate::sizes::Sizes;
 use crate::stub::answer::{Answer, from_hex};
 use anyhow::{Result, bail, ensure};
@@ -137,6 +137,12 @@ async fn compare(options: &Options) -> Result<()> {
     let (rows, probes) = (chosen(&options.only), chosen_probes(&options.only));
     let sizes = Sizes::of(options.quick);
     let field = Field::prepare(options, &rows, &probes).await?;
+    if probes.iter().any(|probe| probe.kind == Kind::Allocations)
+        && let Err(error) = probes::allocations::build()
+    {
+        // The probe will fail and say so; everything else can be measured.
+        eprintln!("{error:#}");
+    }
     let circumstances = Circumstances {
         command: command_line(),
         machine: Machine::survey()?,

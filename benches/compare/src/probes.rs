@@ -5,7 +5,7 @@
 //! readings, each by name, some with the peer's reading of the same run beside it; `report` judges them. A probe that
 //! fails does not end the comparison: the report says which one and why.
 
-mod allocations;
+pub(crate) mod allocations;
 mod ceiling;
 pub(crate) mod latency;
 mod memory;

@@ -11,16 +11,25 @@ use std::ffi::OsString;
 /// The line of the test that is read.
 const LINE_START: &str = "allocations in ";
 
-/// Runs the test and reads its line. Takes a build of the server's tests the first time.
+/// Builds the test, before anything is measured.
+pub(crate) fn build() -> Result<()> {
+    eprintln!("building the test that counts allocations (release)");
+    cargo_test(&["--no-run"]).map(drop)
+}
+
+/// Runs the test and reads its line.
 pub(super) fn run() -> Result<Vec<Reading>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    eprintln!("building and running the test that counts allocations (release)");
-    let test = ["test", "--release", "--package", "stampede-gateway", "--test", "allocations"];
-    let printed = process::output_of(cargo, &[&test[..], &["--", "--nocapture"]].concat())?;
+    let printed = cargo_test(&["--", "--nocapture"])?;
     let (intents, counts) = counts(&printed).context("the test that counts allocations printed no count")?;
     let most = counts.iter().copied().max().unwrap_or(0);
     let note = format!("{most} in {intents} intents: tables that double, demand told once a second");
     Ok(vec![Reading::with_note("allocations", most as f64 / intents as f64, note)])
+}
+
+fn cargo_test(more: &[&str]) -> Result<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let test = ["test", "--release", "--package", "stampede-gateway", "--test", "allocations"];
+    process::output_of(cargo, &[&test[..], more].concat())
 }
 
 /// Reads `allocations in 25600 intents each: repeats 1, refused 2, accepted 3`.

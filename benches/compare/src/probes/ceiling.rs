@@ -1,7 +1,8 @@
 //! The generator's own ceiling, against the stub, which decides and stores nothing.
 //!
 //! Closed loop: the most commands a second, and the client's processor time for one. Open loop: the greatest rate at
-//! which it is not late, found by raising the rate until it is, with the lag and the processor time there. Every figure of
+//! which it is not late (half a millisecond, whatever the latency: the stub is at its own end there), found by raising the
+//! rate until it is, with the lag and the processor time there. Every figure of
 //! a server that comes near one of these is a figure of the generator.
 
 use super::latency;
@@ -16,6 +17,8 @@ use stampede_loadgen::compare::point::Point;
 const RATE_FIRST: f64 = 20_000.0;
 const RATE_STEP: f64 = 1.25;
 const RATE_MAX: f64 = 1_000_000.0;
+/// Lag at the 99th percentile from which the generator is called late.
+const LATE_US: f64 = 500.0;
 
 pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     let mut readings = Vec::new();
@@ -45,7 +48,7 @@ async fn open(field: &Field, seconds: f64) -> Result<Point> {
     let mut rate = RATE_FIRST;
     while rate <= RATE_MAX {
         let mut point = latency::point(field, Subject::Stub, rate, seconds).await?;
-        if point.lag_matters {
+        if point.lag_p99_us > LATE_US {
             // One slow moment of the machine is no ceiling.
             point = latency::point(field, Subject::Stub, rate, seconds).await?;
         }
@@ -53,7 +56,7 @@ async fn open(field: &Field, seconds: f64) -> Result<Point> {
             "ceiling: {rate:.0} a second, lag p99 {:.0} µs, p99.9 {:.0} µs",
             point.lag_p99_us, point.lag_p999_us
         );
-        if point.lag_matters {
+        if point.lag_p99_us > LATE_US {
             break;
         }
         best = Some(point);
