@@ -74,7 +74,7 @@ pub trait Journal: Send {
     }
 
     /// Whether so much waits to be written that what nobody waits for should wait as well: a mass expiry would otherwise
-    /// stand in front of every purchase.
+    /// stand in front of every purchase. When it says no again the watermark has moved, or it rings.
     fn is_behind(&self) -> bool {
         false
     }

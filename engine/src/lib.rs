@@ -40,8 +40,8 @@
 //! hands the events to the [`Journal`]) → [`Outbox`].
 //!
 //! Layers, lowest first; a file uses only what stands before it:
-//! `slot, clock, wake, counters, disk, panics` → `journal` → `round` → `outbox + run` → `inbox, store, feed` → `shard, config` →
-//! `opening, keeping, submit` → `engine + client, stepped, offline`.
+//! `slot, clock, wake, counters, disk, pages, panics` → `journal` → `round` → `outbox + run` → `inbox, store, feed` →
+//! `shard, config` → `opening, keeping, submit` → `engine + client, stepped, offline`.
 
 pub use stampede_core as core;
 

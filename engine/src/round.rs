@@ -40,6 +40,8 @@ struct Listed {
     spare: Vec<Waker>,
     /// Writers to begin at the end of the round.
     writers: Vec<Arc<dyn Begin>>,
+    /// Whether the end was announced, which begins them all.
+    is_ending: bool,
 }
 
 impl fmt::Debug for Round {
@@ -54,8 +56,8 @@ impl Round {
         Arc::default()
     }
 
-    /// Wakes the connections to which runs came back. Ready when a writer is to be begun: let the tasks that are ready run
-    /// once, then call [`Round::end`].
+    /// Wakes the connections to which runs came back. Ready, once for each round, when a writer is to be begun: let the
+    /// tasks that are ready run once, then call [`Round::end`]; go on polling meanwhile.
     pub fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.task.register(context.waker());
         // Before the look at the lists: whoever lists later calls again. Acquire pairs with the Release in `call`.
@@ -63,15 +65,17 @@ impl Round {
         let mut listed = self.listed.lock();
         let spare = mem::take(&mut listed.spare);
         let mut connections = mem::replace(&mut listed.connections, spare);
-        let has_writers = !listed.writers.is_empty();
+        let begins = !listed.writers.is_empty() && !listed.is_ending;
+        listed.is_ending |= begins;
         drop(listed);
         connections.drain(..).for_each(Waker::wake);
         self.listed.lock().spare = connections;
-        if has_writers { Poll::Ready(()) } else { Poll::Pending }
+        if begins { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Lets the writers begin.
+    /// Lets the writers begin. What is listed from here on has a round of its own.
     pub fn end(&self) {
+        self.listed.lock().is_ending = false;
         loop {
             let writer = self.listed.lock().writers.pop();
             let Some(writer) = writer else { return };
@@ -87,9 +91,10 @@ impl Round {
     /// Has a writer begin at the end of this round.
     pub(crate) fn gather<W: Begin + 'static>(&self, writer: &Arc<W>) {
         let mut listed = self.listed.lock();
-        if !listed.writers.iter().any(|listed| Arc::as_ptr(listed).addr() == Arc::as_ptr(writer).addr()) {
-            listed.writers.push(Arc::<W>::clone(writer));
+        if listed.writers.iter().any(|listed| Arc::as_ptr(listed).addr() == Arc::as_ptr(writer).addr()) {
+            return;
         }
+        listed.writers.push(Arc::<W>::clone(writer));
         drop(listed);
         self.call();
     }

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -77,7 +77,9 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let round = Round::new();
         let mut rounds = JoinSet::new();
-        rounds.spawn(run_rounds(Arc::clone(&round)));
+        let is_ending = Arc::new(Notify::new());
+        rounds.spawn(run_rounds(Arc::clone(&round), Arc::clone(&is_ending)));
+        rounds.spawn(end_rounds(Arc::clone(&round), is_ending));
         let shared = Arc::new(Shared {
             engine,
             round,
@@ -168,10 +170,19 @@ fn cannot_listen(config: &Config) -> String {
     format!("listen: {} cannot be listened on", config.listen)
 }
 
-/// Wakes connections whose answers have come, and lets writers begin once the connections that are ready have been heard.
-async fn run_rounds(round: Arc<Round>) {
+/// Wakes connections whose answers have come, and says when a round is to end.
+async fn run_rounds(round: Arc<Round>, is_ending: Arc<Notify>) {
     loop {
         poll_fn(|context| round.poll(context)).await;
+        is_ending.notify_one();
+    }
+}
+
+/// Ends rounds: lets writers begin once the connections that are ready have been heard. A task of its own, since what
+/// wakes a task that has yielded cuts its yield short.
+async fn end_rounds(round: Arc<Round>, is_ending: Arc<Notify>) {
+    loop {
+        is_ending.notified().await;
         yield_now().await;
         round.end();
     }

@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// Wakes connections together.
     pub(crate) round: Arc<Round>,
-    /// The task that runs the rounds: it ends when nobody shares this any more, not before the last connection.
+    /// The tasks that run the rounds: they end when nobody shares this any more, not before the last connection.
     pub(crate) _rounds: JoinSet<()>,
     pub(crate) limits: Limits,
     /// Where the server listens.

@@ -1,8 +1,8 @@
 //! The way of events from the shard to the writer: one batch fills while the one before is written and synced.
 //!
 //! The shard lays each turn's events in, and whoever turned it lets the writer begin; the writer takes everything that is
-//! there whenever it is free. So batches are as large as the disk is slow. A turn's events always come to lie in one batch. Bounded by
-//! [`READY_BYTES_MAX`]: the shard asks [`Handoff::has_room`] before it decides.
+//! there whenever it is free. So batches are as large as the disk is slow. A turn's events always come to lie in one
+//! batch. Bounded by [`READY_BYTES_MAX`]: the shard asks [`Handoff::has_room`] before it decides.
 
 use super::batch::{BatchHeader, HEADER_BYTES};
 use super::chain::Chain;
@@ -122,18 +122,19 @@ impl Handoff {
         Handoff { ready: Mutex::new(ready), changed: Condvar::new(), waiting_bytes: AtomicUsize::new(0) }
     }
 
-    /// Lays a turn's events in and leaves `turn` empty. The writer takes nothing before [`Handoff::begin`] follows.
+    /// Lays a turn's events in and leaves `turn` empty. The writer leaves what begins a batch until [`Handoff::begin`]
+    /// follows; what was let go is not called back, and takes along what joins it.
     pub(crate) fn put(&self, turn: &mut Filling) {
         let mut ready = self.ready.lock();
         if ready.filling.count == 0 {
             mem::swap(&mut ready.filling, turn);
+            ready.is_held = true;
         } else {
             ready.filling.bytes.extend_from_slice(&turn.bytes[HEADER_BYTES..]);
             ready.filling.count += turn.count;
             ready.filling.last = turn.last;
         }
         self.waiting_bytes.store(ready.filling.bytes.len(), Ordering::Relaxed);
-        ready.is_held = true;
         drop(ready);
         turn.clear();
     }
@@ -201,5 +202,30 @@ impl Handoff {
         }
         drop(ready);
         self.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Filling, Handoff, Taken};
+
+    fn turn(bytes: &[u8]) -> Filling {
+        let mut turn = Filling::new();
+        turn.bytes.extend_from_slice(bytes);
+        turn.count = 1;
+        turn
+    }
+
+    #[test]
+    fn what_was_let_go_is_not_called_back_by_what_joins_it() {
+        let (handoff, mut batch) = (Handoff::new(), Filling::new());
+        handoff.put(&mut turn(b"first"));
+        assert_eq!(handoff.take(&mut batch), Taken::Nothing);
+        handoff.begin();
+        handoff.put(&mut turn(b"second"));
+        assert_eq!(handoff.take(&mut batch), Taken::Batch);
+        assert_eq!(batch.count, 2);
+        handoff.put(&mut turn(b"third"));
+        assert_eq!(handoff.take(&mut batch), Taken::Nothing, "a batch that begins waits to be let go");
     }
 }

@@ -181,6 +181,9 @@ impl Maker {
         while state.is_missing() && self.log.full().is_none() {
             self.changed.wait(&mut state);
         }
+        if *state == Spare::Awaited {
+            *state = Spare::Wanted;
+        }
         *state == Spare::Made
     }
 

@@ -1,7 +1,7 @@
 //! One frame → its command carried out: sent to a shard, answered here, queued for EXEC.
 //!
 //! Holds what a connection remembers between commands (protocol, open batch). Reads no socket. The connection calls
-//! [`Desk::take`] for each frame, in order.
+//! `take_plain_buys` for BUYs in a row as clients write them, and [`Desk::take`] for every other frame, in order.
 
 use crate::command::error::CommandError;
 use crate::command::feed::FeedKey;

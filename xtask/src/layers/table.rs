@@ -103,7 +103,7 @@ const ENGINE: Crate = Crate {
         Layer { about: "one wake-up for many connections", modules: &["round"] },
         Layer { about: "where events are kept", modules: &["journal"] },
         Layer {
-            about: "disk, time, waking, slots, counters, words of a panic",
+            about: "disk, time, waking, slots, counters, pages, words of a panic",
             modules: &["disk", "clock", "wake", "slot", "counters", "panics", "pages"],
         },
     ],
