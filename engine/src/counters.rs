@@ -1,7 +1,7 @@
 //! What a shard has done so far, in numbers for INFO.
 //!
-//! Only whoever turns the shard adds, one at a time by its seat, except to `busy`; everybody reads. All accesses are Relaxed: the numbers are for
-//! people, order nothing, and may be a batch behind each other.
+//! Only whoever turns the shard adds, one at a time by its seat, except to `busy`; everybody reads. All accesses are
+//! Relaxed: the numbers are for people, order nothing, and may be a batch behind each other.
 
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -37,7 +37,8 @@ impl Outbox {
         Outbox::with(runs_max, None)
     }
 
-    /// Like [`Outbox::new`], for a connection that `round` wakes.
+    /// Like [`Outbox::new`], for a connection that `round` wakes. Somebody has to poll that round: until then nobody is
+    /// woken, and what its connections brought may wait a second for the shard's own thread.
     pub fn in_round(runs_max: usize, round: &Arc<Round>) -> Arc<Outbox> {
         Outbox::with(runs_max, Some(Arc::clone(round)))
     }

@@ -272,10 +272,6 @@ impl Connection {
         (taken, halt)
     }
 
-    fn has_room(&self) -> bool {
-        has_room(&self.pipeline, &self.out, &self.shared)
-    }
-
     /// Whether everything that will be answered has been.
     fn is_done(&self) -> bool {
         let takes_no_more = match self.phase {
@@ -288,7 +284,10 @@ impl Connection {
 
     /// Reading waits until what has been read is decoded: then at most half a frame is left.
     fn wants_read(&self) -> bool {
-        self.phase == Phase::Serving && self.has_room() && self.batch.is_empty() && self.decoder.wants_more()
+        self.phase == Phase::Serving
+            && has_room(&self.pipeline, &self.out, &self.shared)
+            && self.batch.is_empty()
+            && self.decoder.wants_more()
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

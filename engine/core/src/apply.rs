@@ -19,9 +19,6 @@ impl State {
 
     /// Lets one event take effect.
     pub(crate) fn apply(&mut self, stamp: Stamp, event: &Event<'_>) {
-        if let Event::Accepted(accepted) = event {
-            return self.apply_looked_up(stamp, accepted, self.look_up(accepted));
-        }
         self.advance(stamp.id, stamp.at);
         match *event {
             Event::OfferPut { offer, definition, opens } => self.apply_offer_put(offer, definition, opens),
@@ -37,7 +34,7 @@ impl State {
             Event::OfferExtended { offer, by, op } => self.apply_offer_extended(offer, by, op),
             Event::PoolAdded { pool, units, op } => self.apply_pool_added(pool, units, op),
             Event::GroupOpened { offer, expires, .. } => self.apply_group_opened(offer, expires),
-            Event::Accepted(_) => unreachable!("an acceptance is looked up first"),
+            Event::Accepted(ref accepted) => self.apply_accepted(stamp, accepted, self.look_up(accepted)),
             Event::Paid { offer, reservation, amount, reference, status } => {
                 self.apply_paid(offer, reservation, amount, reference, status);
             }

@@ -41,9 +41,7 @@ impl State {
         }
         let buyers = campaign.buyers.insert(CampaignBuyers::default());
         if let Some(earlier) = earlier {
-            for (buyer, sums) in offers[earlier.0].reservations.buyers() {
-                buyers.add(hashes.of(buyer), buyer, sums.units);
-            }
+            buyers.add_all(hashes, &offers[earlier.0].reservations);
         }
     }
 

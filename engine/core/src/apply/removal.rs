@@ -49,9 +49,7 @@ impl State {
         if count < known.len() / 2 {
             *known = CampaignBuyers::default();
             for other in remaining {
-                for (buyer, sums) in other.buyers() {
-                    known.add(hashes.of(buyer), buyer, sums.units);
-                }
+                known.add_all(hashes, other);
             }
         } else {
             for (buyer, sums) in gone.buyers().filter(|(_, sums)| sums.units > 0) {

@@ -44,10 +44,7 @@ impl State {
             let mut buyers = CampaignBuyers::default();
             buyers.reserve(counts.max().unwrap_or(0) as usize);
             for offer in &campaign.offers {
-                let reservations = &offers[offer.0].reservations;
-                for (buyer, sums) in reservations.buyers() {
-                    buyers.add(hashes.of(buyer), buyer, sums.units);
-                }
+                buyers.add_all(hashes, &offers[offer.0].reservations);
             }
             campaign.buyers = Some(buyers);
         }

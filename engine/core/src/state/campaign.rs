@@ -3,8 +3,9 @@
 //! Pools, limits and waiting lists never cross a campaign, so what is due elsewhere can change no answer here.
 
 use super::agenda::{Agenda, Due};
+use super::reservations::Reservations;
 use crate::event::OfferIndex;
-use crate::store::{Arena, Column, Index, TextHash, TextRef};
+use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
 use crate::text::Text;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -74,12 +75,19 @@ impl CampaignBuyers {
 
     /// Whether one more buyer fits.
     pub(crate) fn has_room(&self) -> bool {
-        self.rows.len() < u32::MAX - 1_024 && self.texts.has_room(1_024)
+        self.rows.has_room() && self.texts.has_room(1_024)
     }
 
     /// Makes room for so many more buyers at once.
     pub(crate) fn reserve(&mut self, buyers: usize) {
         self.ids.reserve(buyers);
+    }
+
+    /// Counts what the buyers of one offer have.
+    pub(crate) fn add_all(&mut self, hashes: &Hashes, offer: &Reservations) {
+        for (buyer, sums) in offer.buyers() {
+            self.add(hashes.of(buyer), buyer, sums.units);
+        }
     }
 
     /// Units that the buyer has now.

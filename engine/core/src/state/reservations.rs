@@ -91,14 +91,14 @@ impl Reservations {
     /// Whether one more reservation fits, with its buyer and its price. What notes will need stays free: a payment must
     /// not find that later purchases have taken its place.
     pub(crate) fn has_room(&self) -> bool {
-        self.rows.len() < u32::MAX - 1_024
+        self.rows.has_room()
             && self.texts.has_room(NOTES_BYTES_KEPT)
             && self.prices.len() < usize::from(u16::MAX)
     }
 
     /// Whether one more note with its text fits.
     pub(crate) fn has_room_for_note(&self) -> bool {
-        self.notes.len() < u32::MAX - 1_024 && self.texts.has_room(1_024)
+        self.notes.has_room() && self.texts.has_room(1_024)
     }
 
     /// Appends a reservation whose id is new, linked to its buyer. It is found once the indexes are built.

@@ -43,6 +43,12 @@ impl<T> Column<T> {
         position
     }
 
+    /// Whether more records fit: positions, and what lies one above them, stay within 32 bits.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.len < u32::MAX - (2 << Self::CHUNK_LOG)
+    }
+
     #[cold]
     fn begin_chunk(&mut self) {
         assert!(
