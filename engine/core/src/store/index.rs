@@ -1,9 +1,10 @@
 //! A hash index from texts to positions, made for few accesses to memory each.
 //!
-//! A slot is eight bytes: 32 bits of the hash and the position, so that growing never reads the texts again. The first
-//! bits of a hash name its segment, the last ones its home there; what finds its home taken goes to the next free slot of
-//! the segment. A full segment splits in two by one more bit: growing costs now and then the microseconds of one split, never
-//! the move of a whole table, and never leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
+//! An entry is eight bytes: 32 bits of the hash and the position, so that growing never reads the texts again. Eight entries
+//! share a cache line. The first bits of a hash name its segment, the last ones its line there; what finds its line full goes
+//! to the next. So a look-up reads one line, seldom two, and compares its eight hashes at once. A full segment splits in two
+//! by one more bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never
+//! leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
 //!
 //! Entries are never removed, and nothing iterates over an index.
 
@@ -12,11 +13,14 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
+use wide::u32x8;
 
-/// Slots of the first segment at its beginning: most offers are small.
-const SLOTS_FIRST: usize = 16;
-/// Slots of a segment that splits: 32 KiB.
-const SLOTS_FULL: usize = 4_096;
+/// Entries of a line.
+const LINE_ENTRIES: usize = 8;
+/// Lines of the first segment at its beginning: most offers are small.
+const LINES_FIRST: usize = 2;
+/// Lines of a segment that splits: 32 KiB.
+const LINES_FULL: usize = 512;
 /// How many prefixes there may be for each segment. Hashes are alike, and so are the segments' depths: only texts chosen
 /// by somebody who knows the key lead farther, and then segments become long instead.
 const PREFIXES_PER_SEGMENT: usize = 4;
@@ -28,8 +32,8 @@ pub(crate) struct Index {
     /// Bits of a hash behind its prefix.
     rest_bits: u32,
     segments: Vec<Segment>,
-    /// The slots of the segment that split last, for the next one.
-    spare: Box<[u64]>,
+    /// The lines of the segment that split last, for the next one.
+    spare: Box<[Line]>,
 }
 
 impl Default for Index {
@@ -55,13 +59,13 @@ impl Index {
     #[inline]
     pub(crate) fn touch(&self, hash: TextHash) -> u64 {
         let short = hash.short();
-        self.segments[self.segment_of(short)].home_slot(short)
+        self.segments[self.segment_of(short)].touch(short)
     }
 
     /// Adds a text that is not in the index yet.
     #[inline]
     pub(crate) fn insert(&mut self, hash: TextHash, position: u32) {
-        self.put(slot(hash.short(), position));
+        self.put(Entry { hash: hash.short(), position });
     }
 
     /// An index of all texts of a table, by their hashes in order of position.
@@ -71,10 +75,11 @@ impl Index {
     pub(crate) fn of_all(hashes: impl ExactSizeIterator<Item = TextHash>) -> Self {
         let mut index = Index::default();
         index.reserve(hashes.len());
-        let mut slots: Vec<u64> = (0..).zip(hashes).map(|(at, hash)| slot(hash.short(), at)).collect();
-        slots.sort_unstable();
-        for slot in slots {
-            index.put(slot);
+        let entry = |(position, hash): (u32, TextHash)| Entry { hash: hash.short(), position };
+        let mut entries: Vec<Entry> = (0..).zip(hashes).map(entry).collect();
+        entries.sort_unstable_by_key(|entry| (entry.hash, entry.position));
+        for entry in entries {
+            index.put(entry);
         }
         index
     }
@@ -84,26 +89,25 @@ impl Index {
         let is_empty = self.segments.iter().all(|segment| segment.len == 0);
         assert!(is_empty, "room is made before the first text comes");
         // Segments differ a little in what they get: two thirds each, so that none has to split.
-        let depth = (texts * 3 / 2).div_ceil(SLOTS_FULL).next_power_of_two().ilog2();
-        let slots = if depth == 0 {
-            (texts * 4).div_ceil(3).next_power_of_two().max(SLOTS_FIRST)
+        let depth = (texts * 3 / 2).div_ceil(LINES_FULL * LINE_ENTRIES).next_power_of_two().ilog2();
+        let lines = if depth == 0 {
+            (texts * 4).div_ceil(3 * LINE_ENTRIES).next_power_of_two().max(LINES_FIRST)
         } else {
-            SLOTS_FULL
+            LINES_FULL
         };
         self.prefixes = (0..1 << depth).collect();
         self.rest_bits = u32::BITS - depth;
-        self.segments = (0..1 << depth).map(|_| Segment::of(slots, depth)).collect();
+        self.segments = (0..1 << depth).map(|_| Segment::of(lines, depth)).collect();
     }
 
     #[inline]
-    fn put(&mut self, slot: u64) {
-        let hash = hash_of(slot);
-        let mut at = self.segment_of(hash);
+    fn put(&mut self, entry: Entry) {
+        let mut at = self.segment_of(entry.hash);
         while self.segments[at].is_full() {
-            self.make_room(hash);
-            at = self.segment_of(hash);
+            self.make_room(entry.hash);
+            at = self.segment_of(entry.hash);
         }
-        self.segments[at].put(slot);
+        self.segments[at].put(entry);
     }
 
     #[inline]
@@ -121,13 +125,13 @@ impl Index {
     fn make_room(&mut self, hash: u32) {
         let at = self.segment_of(hash);
         let depth = self.segments[at].depth;
-        let slots = self.segments[at].slots.len();
+        let lines = self.segments[at].lines.len();
         let has_prefixes = depth < u32::BITS - self.rest_bits
             || self.prefixes.len() < PREFIXES_PER_SEGMENT * self.segments.len();
-        if slots < SLOTS_FULL || !has_prefixes {
-            let larger = Segment::of((slots * 2).max(SLOTS_FIRST), depth);
-            let entries = mem::replace(&mut self.segments[at], larger);
-            entries.each(|slot| self.segments[at].put(slot));
+        if lines < LINES_FULL || !has_prefixes {
+            let larger = Segment::of((lines * 2).max(LINES_FIRST), depth);
+            let before = mem::replace(&mut self.segments[at], larger);
+            before.each(|entry| self.segments[at].put(entry));
             return;
         }
         if depth == u32::BITS - self.rest_bits {
@@ -140,104 +144,146 @@ impl Index {
     /// Moves the entries of the segment of a hash whose next bit is set into a new segment.
     fn split(&mut self, hash: u32, at: usize) {
         let depth = self.segments[at].depth + 1;
-        let slots = self.segments[at].slots.len();
+        let lines = self.segments[at].lines.len();
         let new = self.segments.len();
-        self.segments.push(Segment::of(slots, depth));
-        let lower = self.segment_of_spare(slots, depth);
+        self.segments.push(Segment::of(lines, depth));
+        let lower = self.segment_of_spare(lines, depth);
         let before = mem::replace(&mut self.segments[at], lower);
         let is_moved = |hash: u32| hash << (depth - 1) >> (u32::BITS - 1) == 1;
-        before.each(|slot| {
-            let to = if is_moved(hash_of(slot)) { new } else { at };
-            self.segments[to].put(slot);
+        before.each(|entry| {
+            let to = if is_moved(entry.hash) { new } else { at };
+            self.segments[to].put(entry);
         });
         // The prefixes of one segment stand side by side; those of the upper half have the bit.
         let shared = self.prefixes.len() >> (depth - 1);
         let first = self.prefix_of(hash) / shared * shared;
         self.prefixes[first + shared / 2..first + shared].fill(new as u32);
-        self.spare = before.slots;
+        self.spare = before.lines;
     }
 
-    /// An empty segment, of the spare slots where there are as many.
-    fn segment_of_spare(&mut self, slots: usize, depth: u32) -> Segment {
-        if self.spare.len() != slots {
-            return Segment::of(slots, depth);
+    /// An empty segment, of the spare lines where there are as many.
+    fn segment_of_spare(&mut self, lines: usize, depth: u32) -> Segment {
+        if self.spare.len() != lines {
+            return Segment::of(lines, depth);
         }
-        let mut slots = mem::take(&mut self.spare);
-        slots.fill(EMPTY);
-        Segment { slots, len: 0, depth }
+        let mut lines = mem::take(&mut self.spare);
+        lines.fill(Line::EMPTY);
+        Segment { lines, len: 0, depth }
     }
 }
 
-/// No entry: a position is kept plus one.
-const EMPTY: u64 = 0;
-
-fn slot(hash: u32, position: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(position + 1)
+/// A text by its hash.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u32,
+    position: u32,
 }
 
-fn hash_of(slot: u64) -> u32 {
-    (slot >> 32) as u32
+/// What one wait for memory brings. It fills from its first place to its last.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line {
+    hashes: [u32; LINE_ENTRIES],
+    /// Plus one; zero where there is no entry.
+    positions: [u32; LINE_ENTRIES],
 }
 
-/// The entries whose hashes begin alike: a power of two of slots, or none at all.
+const _: () = assert!(size_of::<Line>() == 64, "a line of the index is a line of the cache");
+
+impl Line {
+    const EMPTY: Line = Line { hashes: [0; LINE_ENTRIES], positions: [0; LINE_ENTRIES] };
+
+    /// The places of a hash, as bits: all are compared at once. A place without an entry may be among them.
+    #[inline]
+    fn places_of(&self, hash: u32) -> u32 {
+        u32x8::new(self.hashes).simd_eq(u32x8::splat(hash)).to_bitmask()
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.positions[LINE_ENTRIES - 1] != 0
+    }
+
+    /// How many entries it has.
+    #[inline]
+    fn len(&self) -> usize {
+        let free = u32x8::new(self.positions).simd_eq(u32x8::ZERO).to_bitmask();
+        free.trailing_zeros() as usize
+    }
+}
+
+/// The entries whose hashes begin alike, in a power of two of lines, or in none at all.
 #[derive(Debug, Default)]
 struct Segment {
-    slots: Box<[u64]>,
+    lines: Box<[Line]>,
     len: u32,
     /// In how many bits the hashes here agree.
     depth: u32,
 }
 
 impl Segment {
-    fn of(slots: usize, depth: u32) -> Self {
-        Segment { slots: vec![EMPTY; slots].into_boxed_slice(), len: 0, depth }
+    fn of(lines: usize, depth: u32) -> Self {
+        Segment { lines: vec![Line::EMPTY; lines].into_boxed_slice(), len: 0, depth }
     }
 
-    /// Whether it takes no more: probes grow long beyond three quarters.
+    /// Whether it takes no more: beyond three quarters, too many lines are full.
     #[inline]
     fn is_full(&self) -> bool {
-        self.len as usize >= self.slots.len() / 4 * 3
+        self.len as usize >= self.lines.len() * LINE_ENTRIES / 4 * 3
     }
 
     #[inline]
-    fn home_slot(&self, hash: u32) -> u64 {
-        self.slots.get(self.wrap(hash as usize)).copied().unwrap_or(EMPTY)
+    fn touch(&self, hash: u32) -> u64 {
+        self.lines.get(self.wrap(hash as usize)).map_or(0, |line| u64::from(line.hashes[0]))
     }
 
     #[inline]
     fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let mut at = self.wrap(hash as usize);
         loop {
-            // A segment is never full: a free slot ends the search, in a segment of none the first look.
-            let slot = *self.slots.get(at)?;
-            if slot == EMPTY {
-                return None;
+            // There are always lines that are not full: one ends the search, in a segment of none the first look.
+            let line = self.lines.get(at)?;
+            let mut places = line.places_of(hash);
+            while places != 0 {
+                let position = line.positions[places.trailing_zeros() as usize].checked_sub(1)?;
+                if is_it(position) {
+                    return Some(position);
+                }
+                places &= places - 1;
             }
-            let position = slot as u32 - 1;
-            if hash_of(slot) == hash && is_it(position) {
-                return Some(position);
+            if !line.is_full() {
+                return None;
             }
             at = self.wrap(at + 1);
         }
     }
 
     #[inline]
-    fn put(&mut self, slot: u64) {
-        let mut at = self.wrap(hash_of(slot) as usize);
-        while self.slots[at] != EMPTY {
+    fn put(&mut self, entry: Entry) {
+        let mut at = self.wrap(entry.hash as usize);
+        while self.lines[at].is_full() {
             at = self.wrap(at + 1);
         }
-        self.slots[at] = slot;
+        let line = &mut self.lines[at];
+        let place = line.len();
+        line.hashes[place] = entry.hash;
+        line.positions[place] = entry.position + 1;
         self.len += 1;
     }
 
-    fn each(&self, take: impl FnMut(u64)) {
-        self.slots.iter().copied().filter(|&slot| slot != EMPTY).for_each(take);
+    fn each(&self, mut take: impl FnMut(Entry)) {
+        for line in &self.lines {
+            for (&hash, &position) in line.hashes.iter().zip(&line.positions) {
+                if position != 0 {
+                    take(Entry { hash, position: position - 1 });
+                }
+            }
+        }
     }
 
     #[inline]
     fn wrap(&self, at: usize) -> usize {
-        at & self.slots.len().wrapping_sub(1)
+        at & self.lines.len().wrapping_sub(1)
     }
 }
 
