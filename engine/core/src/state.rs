@@ -24,7 +24,7 @@ pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};
 
 use crate::event::{EventId, OfferIndex, Seq};
-use crate::store::{Column, Hashes, Index};
+use crate::store::{Hashes, Index, Shelf};
 use crate::text::Text;
 use crate::time::UnixMs;
 use alloc::vec::Vec;
@@ -33,11 +33,11 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) hashes: Hashes,
-    pub(crate) offers: Column<OfferState>,
+    pub(crate) offers: Shelf<OfferState>,
     offer_ids: Index,
-    pub(crate) campaigns: Column<Campaign>,
+    pub(crate) campaigns: Shelf<Campaign>,
     campaign_ids: Index,
-    pub(crate) pools: Column<Pool>,
+    pub(crate) pools: Shelf<Pool>,
     pool_ids: Index,
     /// The first due item of each campaign.
     pub(crate) agenda: Agenda,
@@ -53,11 +53,11 @@ impl State {
     pub(crate) fn new(hash_key: u64) -> Self {
         State {
             hashes: Hashes::new(hash_key),
-            offers: Column::default(),
+            offers: Shelf::default(),
             offer_ids: Index::default(),
-            campaigns: Column::default(),
+            campaigns: Shelf::default(),
             campaign_ids: Index::default(),
-            pools: Column::default(),
+            pools: Shelf::default(),
             pool_ids: Index::default(),
             agenda: Agenda::default(),
             seq: Seq(0),
@@ -66,10 +66,12 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn offer(&self, offer: OfferIndex) -> &OfferState {
         &self.offers[offer.0]
     }
 
+    #[inline]
     pub(crate) fn offer_mut(&mut self, offer: OfferIndex) -> &mut OfferState {
         &mut self.offers[offer.0]
     }

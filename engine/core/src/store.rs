@@ -6,8 +6,10 @@ mod arena;
 mod column;
 mod hashes;
 mod index;
+mod shelf;
 
 pub(crate) use arena::{Arena, TextRef};
 pub(crate) use column::Column;
 pub(crate) use hashes::{Hashes, TextHash};
 pub(crate) use index::Index;
+pub(crate) use shelf::Shelf;

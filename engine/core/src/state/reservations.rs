@@ -133,10 +133,12 @@ impl Reservations {
         self.notes.len()
     }
 
+    #[inline]
     pub(crate) fn get(&self, at: u32) -> &Reservation {
         &self.rows[at]
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, at: u32) -> &mut Reservation {
         &mut self.rows[at]
     }
