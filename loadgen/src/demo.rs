@@ -96,7 +96,7 @@ fn data_directory(args: &DemoArgs) -> Result<TempDir> {
 const DISK_PROBE: Duration = Duration::from_millis(300);
 
 fn probe_disk(data: &TempDir) -> Result<u64> {
-    let probed = disk::syncs_per_s(data.path(), 4 << 10, DISK_PROBE);
+    let probed = disk::syncs(data.path(), 4 << 10, DISK_PROBE).map(|syncs| syncs.per_s);
     probed.map(|rate| rate as u64).with_context(|| format!("data: cannot write in {}", data.path().display()))
 }
 

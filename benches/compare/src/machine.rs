@@ -6,7 +6,7 @@
 use crate::process::{data_directory, output_of};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use stampede_loadgen::disk;
+use stampede_loadgen::disk::{self, Syncs};
 use std::fs;
 use std::time::Duration;
 
@@ -25,19 +25,25 @@ pub(crate) struct Machine {
     pub(crate) disk_syncs_per_second: f64,
     /// The same with 64 KiB.
     pub(crate) disk_large_syncs_per_second: f64,
+    /// 99 of 100 syncs of 4 KiB take less, and 999 of 1,000, in microseconds.
+    pub(crate) disk_sync_p99_us: f64,
+    pub(crate) disk_sync_p999_us: f64,
     pub(crate) commit: String,
 }
 
 impl Machine {
     pub(crate) fn survey() -> Result<Self> {
+        let (small, large) = (disk_syncs(4 << 10)?, disk_syncs(64 << 10)?);
         Ok(Self {
             cpu: cpu_model()?,
             cores: std::thread::available_parallelism()?.get(),
             memory_gib: memory_gib()?,
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             load_average_before: load_average()?,
-            disk_syncs_per_second: disk_syncs_per_second(4 << 10)?,
-            disk_large_syncs_per_second: disk_syncs_per_second(64 << 10)?,
+            disk_syncs_per_second: small.per_s,
+            disk_large_syncs_per_second: large.per_s,
+            disk_sync_p99_us: small.p99_us,
+            disk_sync_p999_us: small.p999_us,
             commit: commit(),
         })
     }
@@ -139,9 +145,9 @@ fn commit() -> String {
     }
 }
 
-fn disk_syncs_per_second(block_bytes: usize) -> Result<f64> {
+fn disk_syncs(block_bytes: usize) -> Result<Syncs> {
     let directory = data_directory()?;
-    disk::syncs_per_s(directory.path(), block_bytes, DISK_PROBE).context("the disk cannot be probed")
+    disk::syncs(directory.path(), block_bytes, DISK_PROBE).context("the disk cannot be probed")
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@
 
 mod alone;
 mod benchmark;
+mod cores;
 mod curves;
 mod drive;
 mod figures;

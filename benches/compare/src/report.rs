@@ -261,6 +261,8 @@ pub(crate) mod tests {
             load_average_before: 0.1,
             disk_syncs_per_second: 15_000.0,
             disk_large_syncs_per_second: 2_000.0,
+            disk_sync_p99_us: 200.0,
+            disk_sync_p999_us: 2_000.0,
             commit: "abc".to_owned(),
         };
         let cells = vec![

@@ -149,8 +149,8 @@ const COMPARE: Crate = Crate {
         Layer { about: "the command line", modules: &["options"] },
         Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "machine", "targets"] },
         Layer {
-            about: "processes, rows, sums, sizes, plots, the stub",
-            modules: &["process", "rows", "figures", "sizes", "plot", "stub", "alone"],
+            about: "processes, cores, rows, sums, sizes, plots, the stub",
+            modules: &["process", "cores", "rows", "figures", "sizes", "plot", "stub", "alone"],
         },
     ],
 };

@@ -1,9 +1,10 @@
 //! Latency at half of what Redis carries, by the open loop: both get the same schedule, the same buyers, this client.
 //!
 //! Redis's maximum is taken by a closed loop without a pipeline right before, in the same round: that is how an open
-//! loop sends while a server keeps up. Latency counts from the intended moment. After it Stampede's books are compared
-//! with the answers. A run in which the generator was late is thrown away and made again, three times at most.
+//! loop sends while a server keeps up. The generator has a core of its own. Latency counts from the intended moment. After it Stampede's books are compared
+//! with the answers. A run in which the generator was late is thrown away and made again, a dozen times at most.
 
+use crate::cores;
 use crate::drive::Field;
 use crate::peers::redis::Fsync;
 use crate::peers::stampede::Mode;
@@ -23,7 +24,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// What the names of offers begin with.
 pub(crate) const PREFIX: &str = "curve";
 /// How often a run is made before the round is given up.
-const ATTEMPTS_MAX: usize = 3;
+const ATTEMPTS_MAX: usize = 12;
 
 pub(super) async fn run(field: &Field, sizes: &Sizes, round: u32) -> Result<Vec<Reading>> {
     let rate = half_of_redis(field, sizes).await?;
@@ -62,15 +63,18 @@ pub(super) async fn half_of_redis(field: &Field, sizes: &Sizes) -> Result<f64> {
 
 /// One point of a latency curve on a server of its own, of a run in which the generator was not late.
 pub(super) async fn at(field: &Field, subject: Subject, rate: f64, seconds: f64) -> Result<Point> {
-    let mut lags = Vec::new();
+    let mut least = (f64::INFINITY, f64::INFINITY);
     for _ in 0..ATTEMPTS_MAX {
         let point = point(field, subject, rate, seconds).await?;
         if !point.lag_matters {
             return Ok(point);
         }
-        lags.push(format!("p99 {:.0}, p99.9 {:.0} µs", point.lag_p99_us, point.lag_p999_us));
+        least = (least.0.min(point.lag_p99_us), least.1.min(point.lag_p999_us));
     }
-    bail!("the generator was late in each of {ATTEMPTS_MAX} runs on {subject:?}: {}", lags.join("; "))
+    let (p99, p999) = least;
+    bail!(
+        "the generator was late in each of {ATTEMPTS_MAX} runs on {subject:?}, at least p99 {p99:.0}, p99.9 {p999:.0} µs"
+    )
 }
 
 /// One point of a latency curve on a server of its own.
@@ -83,14 +87,21 @@ pub(crate) async fn point(field: &Field, subject: Subject, rate: f64, seconds: f
         Subject::Stub => (field.stub(Load::Buy { pipeline: 1 }).await?, Target::Unchecked),
         _ => {
             let server = field.stampede().start(Mode::Sync).await?;
-            return play(server.address, Target::Stampede, drive).await;
+            return play(server.address, server.process_id, Target::Stampede, drive).await;
         }
     };
-    play(server.address(), target, drive).await
+    play(server.address(), Some(server.process_id()), target, drive).await
 }
 
-/// Drives a server that is fresh.
-pub(crate) async fn play(address: SocketAddr, target: Target, drive: Drive) -> Result<Point> {
+/// Drives a server that is fresh, from a core of its own.
+pub(crate) async fn play(
+    address: SocketAddr,
+    process_id: Option<u32>,
+    target: Target,
+    drive: Drive,
+) -> Result<Point> {
     let address = address.to_string();
-    tokio::task::spawn_blocking(move || point::prepare(&address, target, drive)?.run()).await?
+    process_id.map(cores::keep_off).transpose()?;
+    tokio::task::spawn_blocking(move || cores::alone(|| point::prepare(&address, target, drive)?.run())?)
+        .await?
 }

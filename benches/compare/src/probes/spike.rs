@@ -40,7 +40,7 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     let shape = Shape::Spike { base: TRICKLE, peak: STEP * capacity, starts: STEP_STARTS, lasts: STEP_LASTS };
     let seconds = (STEP_STARTS + STEP_LASTS).as_secs_f64();
     let drive = Drive { shape, seconds, connections: CONNECTIONS, timeout: PATIENCE, prefix: PREFIX };
-    let point = play(server.address, Target::Stampede, drive).await?;
+    let point = play(server.address, server.process_id, Target::Stampede, drive).await?;
     let took = point.elapsed_s - STEP_STARTS.as_secs_f64();
     let offered = point.due_per_s * seconds - TRICKLE * STEP_STARTS.as_secs_f64();
     let goodput = (point.goodput_per_s * point.elapsed_s - TRICKLE * STEP_STARTS.as_secs_f64()) / took;

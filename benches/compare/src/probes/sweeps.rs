@@ -7,6 +7,7 @@
 //! books of the plain BUYs agree with their answers.
 
 use super::latency::{self, CONNECTIONS, TIMEOUT, half_of_redis};
+use crate::cores;
 use crate::drive::Field;
 use crate::peers::stampede::{Measurable, Mode};
 use crate::rows::Subject;
@@ -60,7 +61,7 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
     let groups =
         (Due::Groups(sizes.swept_groups), ["sweeps-groups-p99", "sweeps-groups-p999", "sweeps-groups-busy"]);
     for (due, [p99, p999, busy]) in [holds, groups] {
-        let load = (rate, sizes.latency_s);
+        let load = (rate, sizes.sweep_s);
         let (calm, _) = in_time(field, due, NOT_SOON, load).await.context("with nothing due")?;
         let (swept, back) = in_time(field, due, SOON, load).await.context(due.title())?;
         let reading = |name, figure: fn(&Point) -> f64| Reading {
@@ -75,7 +76,7 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
                 figure(&calm),
                 figure(&redis),
                 swept.busy,
-                swept.due_per_s * sizes.latency_s,
+                swept.due_per_s * sizes.sweep_s,
                 back.as_secs_f64(),
                 swept.lag_p99_us
             )),
@@ -83,7 +84,7 @@ pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
         readings.push(reading(p99, |point| point.p99_us));
         readings.push(reading(p999, |point| point.p999_us));
         // An answer that turns a buyer away is a fast one: its share belongs beside the latencies.
-        readings.push(Reading::alone(busy, swept.busy as f64 / (swept.due_per_s * sizes.latency_s)));
+        readings.push(Reading::alone(busy, swept.busy as f64 / (swept.due_per_s * sizes.sweep_s)));
     }
     Ok(readings)
 }
@@ -132,7 +133,8 @@ async fn one(
         stop_until(&server, sold + SOON + ROOM).await?;
         back = tokio::spawn(all_back(server.address));
     }
-    let point = tokio::task::spawn_blocking(move || ready.run()).await??;
+    server.process_id.map(cores::keep_off).transpose()?;
+    let point = tokio::task::spawn_blocking(move || cores::alone(|| ready.run())).await???;
     let back = back.await??;
     due.check(server.address, after)?;
     Ok((point, back))

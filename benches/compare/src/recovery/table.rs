@@ -108,6 +108,8 @@ mod tests {
                 load_average_before: 3.0,
                 disk_syncs_per_second: 15_000.0,
                 disk_large_syncs_per_second: 2_000.0,
+                disk_sync_p99_us: 200.0,
+                disk_sync_p999_us: 2_000.0,
                 commit: "abc".to_owned(),
             },
             versions: [("Redis", "7.0".to_owned())].into(),
