@@ -199,8 +199,8 @@ impl Engine {
     /// The run is handed back whole, at once, when it was not taken.
     ///
     /// # Cost
-    /// No allocation, and no lock for a request: a run takes a few that nobody holds for long. No system call unless the
-    /// shard sleeps.
+    /// No allocation, and no lock for a request: a run takes a few that nobody holds for long. No system call unless
+    /// the shard sleeps.
     pub fn submit(&self, shard: ShardIndex, run: Box<Run>, outbox: &Arc<Outbox>) -> Result<(), Rejected> {
         let door = self.shared.doors.get(usize::from(shard.get()));
         submit_to(door, shard, run, outbox)

@@ -63,13 +63,9 @@ struct Curves {
 pub(crate) async fn run(options: &FigureOptions, command: String) -> Result<()> {
     crate::refuse_debug_build()?;
     let sizes = Sizes::of(options.quick);
+    let machine = Machine::survey()?;
     let field = Field::of_curves(options.stampede()?).await?;
-    let mut curves = Curves {
-        command,
-        machine: Machine::survey()?,
-        seconds_per_point: sizes.curve_s,
-        servers: Vec::new(),
-    };
+    let mut curves = Curves { command, machine, seconds_per_point: sizes.curve_s, servers: Vec::new() };
     for (subject, title, colour) in SUBJECTS {
         let mut points = Vec::new();
         for rate in RATES {
@@ -144,7 +140,7 @@ impl Curves {
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "- {} s a point, 50 connections; the generator ran {class}. It was late, three times each, at {late} of {} points: \
+            "- {} s a point, 50 connections; the generator ran on a core of its own, {class}. It was late, three times each, at {late} of {} points: \
              they are thrown away and not in the plot.",
             self.seconds_per_point,
             points().count()

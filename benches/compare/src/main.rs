@@ -137,6 +137,8 @@ async fn compare(options: &Options) -> Result<()> {
     refuse_debug_build()?;
     let (rows, probes) = (chosen(&options.only), chosen_probes(&options.only));
     let sizes = Sizes::of(options.quick);
+    // Before anything is built: the harness's own work is no other's.
+    let machine = Machine::survey()?;
     let field = Field::prepare(options, &rows, &probes).await?;
     if probes.iter().any(|probe| probe.kind == Kind::Allocations)
         && let Err(error) = probes::allocations::build()
@@ -146,7 +148,7 @@ async fn compare(options: &Options) -> Result<()> {
     }
     let circumstances = Circumstances {
         command: command_line(),
-        machine: Machine::survey()?,
+        machine,
         versions: field.versions()?,
         durability: field.durability()?,
     };

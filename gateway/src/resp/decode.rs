@@ -1,11 +1,11 @@
 //! Bytes of a connection → frames, in place.
 //!
 //! A frame is an array of bulk strings or an inline command, and its arguments are slices of the read buffer: decoding
-//! copies nothing and, once the list of spans has grown to its working size, allocates nothing. What a frame announces is
-//! checked against [`Limits`] before a byte of it is waited for, so that a large announcement costs nothing. Bytes that
-//! arrive piecemeal are scanned once, a frame that could have been short twice, half a plain BUY three times: the decoder
-//! goes on where it stopped. The connection owns the buffer and calls [`Decoder::decode`]; after an error the byte stream
-//! has lost its frames, and the connection must end.
+//! copies nothing and, once the list of spans has grown to its working size, allocates nothing. What a frame announces
+//! is checked against [`Limits`] before a byte of it is waited for, so that a large announcement costs nothing. Bytes
+//! that arrive piecemeal are scanned once, a frame that could have been short twice, half a plain BUY three times: the
+//! decoder goes on where it stopped. The connection owns the buffer and calls [`Decoder::decode`]; after an error the
+//! byte stream has lost its frames, and the connection must end.
 
 use memchr::memchr;
 use std::ops::Range;

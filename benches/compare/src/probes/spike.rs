@@ -6,6 +6,7 @@
 //! against how long it would take at full capacity. The books are compared afterwards.
 
 use super::latency::{CONNECTIONS, PREFIX, play};
+use crate::cores;
 use crate::drive::Field;
 use crate::machine::peak_memory;
 use crate::peers::stampede::{Measurable, Mode};
@@ -65,7 +66,7 @@ async fn capacity(server: &Measurable, requests: u64) -> Result<f64> {
     let address = server.address.to_string();
     setup::put_offer(&mut Client::connect_plain(&address)?, "sku", &setup::plain_offer(requests + 1, 1_990))?;
     let plan = ClosedLoop::new(&address, Work::Buy { offer: "sku".to_owned() }, requests);
-    let report = tokio::task::spawn_blocking(move || closed::run(&plan)).await??;
+    let report = tokio::task::spawn_blocking(move || cores::alone(|| closed::run(&plan))).await???;
     Ok(report.accepted_per_s())
 }
 
@@ -97,11 +98,12 @@ impl Group {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// A server under the quota.
+    /// A server under the quota, kept off the generator's core.
     async fn start(&self, field: &Field) -> Result<Measurable> {
         let server = field.stampede().start(Mode::Sync).await?;
         let id = server.process_id.context("a server that runs already gets no quota")?;
         self.write("cgroup.procs", &id.to_string())?;
+        cores::keep_off(id)?;
         Ok(server)
     }
 }

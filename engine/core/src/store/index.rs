@@ -1,10 +1,11 @@
 //! A hash index from texts to positions, made for few accesses to memory each.
 //!
-//! An entry is eight bytes: 32 bits of the hash and the position, so that growing never reads the texts again. Eight entries
-//! share a cache line. The first bits of a hash name its segment, the last ones its line there; what finds its line full goes
-//! to the next. So a look-up reads one line, seldom two, and compares its eight hashes at once. A full segment splits in two
-//! by one more bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never
-//! leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
+//! An entry is eight bytes: 32 bits of the hash and the position, so that growing never reads the texts again. Eight
+//! entries share a cache line. The first bits of a hash name its segment, the last ones its line there; what finds its
+//! line full goes to the next. A look-up reads one line (of those that find nothing, one in a hundred reads another after a
+//! split, one in three before the next) and compares its eight hashes at once. A full segment splits in two by one more
+//! bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never leaves two
+//! tables to search. (Fagin et al., "Extendible hashing", 1979.)
 //!
 //! Entries are never removed, and nothing iterates over an index.
 
@@ -21,8 +22,8 @@ const LINE_ENTRIES: usize = 8;
 const LINES_FIRST: usize = 2;
 /// Lines of a segment that splits: 32 KiB.
 const LINES_FULL: usize = 512;
-/// How many prefixes there may be for each segment. Hashes are alike, and so are the segments' depths: only texts chosen
-/// by somebody who knows the key lead farther, and then segments become long instead.
+/// How many prefixes there may be for each segment. Hashes are alike, and so are the segments' depths: only texts
+/// chosen by somebody who knows the key lead farther, and then segments become long instead.
 const PREFIXES_PER_SEGMENT: usize = 4;
 
 #[derive(Debug)]

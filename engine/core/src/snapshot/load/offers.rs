@@ -8,8 +8,8 @@ use crate::time::Millis;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-/// More rows than a table takes.
-const ROWS_MAX: u32 = u32::MAX - 1_024;
+/// More rows than any table takes, whatever their size: every column stops before.
+const ROWS_MAX: u32 = u32::MAX - (1 << 20);
 /// Extensions and deadlines stay so far from the ends of their type that sums of two never overflow.
 pub(super) const TIME_MAX: i64 = 1 << 61;
 
