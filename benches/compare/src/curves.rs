@@ -140,8 +140,8 @@ impl Curves {
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "- {} s a point, 50 connections; the generator ran on a core of its own, {class}. It was late, three times each, at {late} of {} points: \
-             they are thrown away and not in the plot.",
+            "- {} s a point, 50 connections; the generator ran on a core of its own, {class}. It was late, three times \
+             each, at {late} of {} points: they are thrown away and not in the plot.",
             self.seconds_per_point,
             points().count()
         );

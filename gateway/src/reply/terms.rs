@@ -1,7 +1,8 @@
 //! The terms of a reservation, encoded: units, price, amount and deadline.
 //!
 //! Most of the answers that leave together name the same terms, whose numbers are the dearest part of them to write. So the
-//! pairs of the last answer are kept and written again while they fit. Held by whoever writes answers in a row, read by `reply`.
+//! pairs of the last answer are kept and written again while they fit. Held by whoever writes answers in a row, read by
+//! `reply`.
 
 use crate::resp::encode::{Encoder, Protocol, key};
 use stampede_engine::core::{Money, Units, UnixMs};

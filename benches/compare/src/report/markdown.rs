@@ -33,8 +33,8 @@ impl Report {
         let Circumstances { command, machine, versions, .. } = &self.circumstances;
         writeln!(
             out,
-            "- Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it, and for latency its cores: the last one is \
-             the client's",
+            "- Machine: {}, {} cores, {:.1} GiB, Linux {}; client and server share it, and for latency \
+             its cores: the last one is the client's",
             machine.cpu, machine.cores, machine.memory_gib, machine.kernel
         )?;
         let (small, large) = (machine.disk_syncs_per_second, machine.disk_large_syncs_per_second);

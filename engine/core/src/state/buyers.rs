@@ -119,8 +119,8 @@ impl Reservations {
         }
     }
 
-    /// The buyer has these units less. Whoever calls takes them from a reservation of the buyer in the same event, and looks
-    /// at no sums in between.
+    /// The buyer has these units less. Whoever calls takes them from a reservation of the buyer in the same event, and
+    /// looks at no sums in between.
     pub(crate) fn lose(&mut self, buyer: u32, units: Units) {
         if let Some(sums) = self.buyers.rows[buyer].sums {
             let left = &mut self.buyers.sums[sums.get() - 1].units;

@@ -13,7 +13,7 @@ pub(super) fn group(
     offer: &mut OfferState,
     announced: Announced,
 ) -> Result<(), CodecError> {
-    if offer.groups.rows.len() == announced.groups {
+    if offer.groups.rows.len() == announced.groups || !offer.groups.rows.has_room() {
         return Err(read.expected("no more groups than the offer says"));
     }
     let first = place_up_to(announced.reservations, read)?;
@@ -36,7 +36,7 @@ pub(super) fn seat(
     announced: Announced,
 ) -> Result<(), CodecError> {
     let groups = offer.groups.rows.len();
-    if offer.groups.seats.len() == announced.seats {
+    if offer.groups.seats.len() == announced.seats || !offer.groups.seats.has_room() {
         return Err(read.expected("no more seats than the offer says"));
     }
     let seating = Seating {

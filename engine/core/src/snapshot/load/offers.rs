@@ -8,8 +8,6 @@ use crate::time::Millis;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-/// More rows than any table takes, whatever their size: every column stops before.
-const ROWS_MAX: u32 = u32::MAX - (1 << 20);
 /// Extensions and deadlines stay so far from the ends of their type that sums of two never overflow.
 pub(super) const TIME_MAX: i64 = 1 << 61;
 
@@ -93,16 +91,12 @@ fn removed(read: &mut Reader<'_>) -> Result<Removed, CodecError> {
 }
 
 fn announced(read: &mut Reader<'_>) -> Result<Announced, CodecError> {
-    let mut count = || match read.small()? {
-        count if count <= ROWS_MAX => Ok(count),
-        _ => Err(read.expected("no more rows than a table takes before this byte")),
-    };
     Ok(Announced {
-        buyers: count()?,
-        reservations: count()?,
-        notes: count()?,
-        groups: count()?,
-        seats: count()?,
+        buyers: read.small()?,
+        reservations: read.small()?,
+        notes: read.small()?,
+        groups: read.small()?,
+        seats: read.small()?,
     })
 }
 
