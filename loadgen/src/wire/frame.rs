@@ -59,6 +59,10 @@ pub fn frame_len(buf: &[u8]) -> Result<Option<usize>, Malformed> {
     let mut at = 0;
     let mut elements_left = 1_usize;
     while elements_left > 0 {
+        if let Some(next) = usual_element(buf, at) {
+            (at, elements_left) = (next, elements_left - 1);
+            continue;
+        }
         let Some((kind, value, next)) = header(buf, at)? else { return too_large_or_short(buf) };
         elements_left -= 1;
         at = next;
@@ -83,6 +87,39 @@ pub fn frame_len(buf: &[u8]) -> Result<Option<usize>, Malformed> {
         }
     }
     Ok(Some(at))
+}
+
+/// Where the element at `at` ends, if it is whole and of the kinds that nearly all of an answer is made of: a string of
+/// less than a hundred bytes, or a number of up to 18 digits. Everything else is left to [`header`].
+#[inline]
+fn usual_element(buf: &[u8], at: usize) -> Option<usize> {
+    let &[kind, first, second, third, fourth] = buf.get(at..)?.first_chunk()?;
+    let digit = |byte: u8| usize::from(byte - b'0');
+    let end = match (kind, first, [second, third], fourth) {
+        (b'$', b'0'..=b'9', [b'\r', b'\n'], _) => at + 4 + digit(first),
+        (b'$', b'0'..=b'9', [b'0'..=b'9', b'\r'], b'\n') => at + 5 + 10 * digit(first) + digit(second),
+        (b':', b'0'..=b'9', ..) => at + 2 + digits(&buf[at + 2..]),
+        _ => return None,
+    };
+    (*buf.get(end..)?.first_chunk()? == [b'\r', b'\n']).then_some(end + 2)
+}
+
+/// How many of the first bytes, at most 17, are digits: eight are told at once.
+#[inline]
+fn digits(buf: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let mut count = 0;
+    for word in buf.as_chunks::<8>().0.iter().take(2) {
+        // A digit is 0 to 9 once its upper half is taken off; what is more reaches the high bit. A carry from there only
+        // touches bytes behind the first that is no digit.
+        let off = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
+        let others = (off.wrapping_add(ONES * 0x76) | off) & (ONES << 7);
+        count += others.trailing_zeros() as usize / 8;
+        if others != 0 {
+            return count;
+        }
+    }
+    count + buf[count..].iter().take(1).filter(|byte| byte.is_ascii_digit()).count()
 }
 
 fn too_large_or_short(buf: &[u8]) -> Result<Option<usize>, Malformed> {
@@ -307,6 +344,21 @@ mod tests {
         assert_eq!(frame_len(b"$x\r\n"), Err(Malformed::Length));
         assert_eq!(frame_len(b"$2\r\nabcd\r\n"), Err(Malformed::Ending));
         assert_eq!(frame_len(b"$999999999999\r\n"), Err(Malformed::TooLarge));
+    }
+
+    #[test]
+    fn numbers_of_every_length_end_where_their_line_does() {
+        for count in 1..=18 {
+            let number = "9".repeat(count);
+            let bytes = format!("*3\r\n:{number}\r\n$1\r\n:\r\n:0\r\n");
+            assert_eq!(frame_len(bytes.as_bytes()), Ok(Some(bytes.len())), "{number}");
+            for at in 1..count {
+                for wrong in ["/", ":", "\r", "\n", "\u{80}"] {
+                    let line = format!(":{}{wrong}{}\r\n        ", &number[..at], &number[at..]);
+                    assert_eq!(frame_len(line.as_bytes()), Err(Malformed::Length), "{line:?}");
+                }
+            }
+        }
     }
 
     #[test]
