@@ -147,10 +147,11 @@ impl Reservations {
         self.rows.iter()
     }
 
-    /// Reads the places of an id and of a buyer's, so that looking them up soon does not wait.
+    /// Asks memory for the places of an id and of a buyer's, so that looking them up soon does not wait.
     #[inline]
-    pub(crate) fn touch(&self, id: TextHash, buyer: TextHash) -> u64 {
-        self.ids.touch(id) ^ self.buyers.ids.touch(buyer)
+    pub(crate) fn fetch(&self, id: TextHash, buyer: TextHash) {
+        self.ids.fetch(id);
+        self.buyers.ids.fetch(buyer);
     }
 
     pub(crate) fn find(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {

@@ -5,12 +5,15 @@
 
 use super::column::CHUNK_BYTES;
 use crate::text::{FREE_BYTES_MAX, Text};
+use alloc::vec;
 use alloc::vec::Vec;
 
 const UNIT_BYTES: usize = 2;
 /// Units of a chunk, as a power of two.
 const CHUNK_LOG: u32 = (CHUNK_BYTES / UNIT_BYTES).ilog2();
 const CHUNK_UNITS: u32 = 1 << CHUNK_LOG;
+/// Bytes of the first chunk at its beginning.
+const CHUNK_FIRST_BYTES: usize = 64;
 /// The first byte of a text whose length takes two more; smaller ones are lengths.
 const LONG: u8 = 0xff;
 const LONG_HEAD_BYTES: usize = 3;
@@ -24,6 +27,7 @@ pub(crate) struct TextRef(u32);
 
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
+    /// Zeros where nothing was written yet.
     chunks: Vec<Vec<u8>>,
     /// The next free unit.
     next: u32,
@@ -42,24 +46,26 @@ impl Arena {
     #[inline]
     pub(crate) fn push(&mut self, text: Text<'_>) -> TextRef {
         let bytes = text.as_bytes();
-        let is_short = bytes.len() < usize::from(LONG);
-        let filled = bytes.len() + if is_short { 1 } else { LONG_HEAD_BYTES };
-        let units = filled.div_ceil(UNIT_BYTES) as u32;
+        let head = if bytes.len() < usize::from(LONG) { 1 } else { LONG_HEAD_BYTES };
+        let units = (head + bytes.len()).div_ceil(UNIT_BYTES) as u32;
         if self.next % CHUNK_UNITS + units > CHUNK_UNITS || self.next.is_multiple_of(CHUNK_UNITS) {
             self.begin_chunk();
         }
         let at = TextRef(self.next);
+        let start = (self.next % CHUNK_UNITS) as usize * UNIT_BYTES;
+        let end = start + head + bytes.len();
         let chunk = self.chunks.last_mut().expect("there is a chunk to write to");
-        if is_short {
-            chunk.push(bytes.len() as u8);
+        if end > chunk.len() {
+            grow(chunk, end);
+        }
+        let (head, place) = chunk[start..end].split_at_mut(head);
+        if let [length] = head {
+            *length = bytes.len() as u8;
         } else {
-            chunk.push(LONG);
-            chunk.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+            head[0] = LONG;
+            head[1..].copy_from_slice(&(bytes.len() as u16).to_le_bytes());
         }
-        chunk.extend_from_slice(bytes);
-        if !filled.is_multiple_of(UNIT_BYTES) {
-            chunk.push(0);
-        }
+        place.copy_from_slice(bytes);
         self.next += units;
         at
     }
@@ -70,7 +76,7 @@ impl Arena {
         assert!(self.has_room(CHUNK_BYTES), "an arena is full: decide checks this before it accepts");
         self.next = self.next.next_multiple_of(CHUNK_UNITS);
         // The first grows with what is in it: most offers have few ids.
-        self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 0 } else { CHUNK_BYTES }));
+        self.chunks.push(if self.chunks.is_empty() { Vec::new() } else { vec![0; CHUNK_BYTES] });
     }
 
     #[inline]
@@ -83,6 +89,14 @@ impl Arena {
         };
         Text::stored(&bytes[head..head + length])
     }
+}
+
+/// Makes a chunk at least so long, and twice as long as it was.
+#[cold]
+fn grow(chunk: &mut Vec<u8>, bytes: usize) {
+    let bytes = bytes.next_power_of_two().clamp(CHUNK_FIRST_BYTES, CHUNK_BYTES);
+    chunk.reserve_exact(bytes - chunk.len());
+    chunk.resize(bytes, 0);
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
+use prefetch_index::prefetch_index;
 use wide::u32x8;
 
 /// Entries of a line.
@@ -56,11 +57,11 @@ impl Index {
         self.segments[self.segment_of(short)].find(short, is_it)
     }
 
-    /// Reads the place of a hash, so that it is at hand for whoever looks the text up soon.
+    /// Asks memory for the place of a hash, so that it is at hand for whoever looks the text up soon.
     #[inline]
-    pub(crate) fn touch(&self, hash: TextHash) -> u64 {
+    pub(crate) fn fetch(&self, hash: TextHash) {
         let short = hash.short();
-        self.segments[self.segment_of(short)].touch(short)
+        self.segments[self.segment_of(short)].fetch(short);
     }
 
     /// Adds a text that is not in the index yet.
@@ -145,31 +146,16 @@ impl Index {
     /// Moves the entries of the segment of a hash whose next bit is set into a new segment.
     fn split(&mut self, hash: u32, at: usize) {
         let depth = self.segments[at].depth + 1;
-        let lines = self.segments[at].lines.len();
         let new = self.segments.len();
-        self.segments.push(Segment::of(lines, depth));
-        let lower = self.segment_of_spare(lines, depth);
+        let lines = mem::take(&mut self.spare);
+        let [lower, upper] = self.segments[at].split(lines, depth);
         let before = mem::replace(&mut self.segments[at], lower);
-        let is_moved = |hash: u32| hash << (depth - 1) >> (u32::BITS - 1) == 1;
-        before.each(|entry| {
-            let to = if is_moved(entry.hash) { new } else { at };
-            self.segments[to].put(entry);
-        });
+        self.segments.push(upper);
         // The prefixes of one segment stand side by side; those of the upper half have the bit.
         let shared = self.prefixes.len() >> (depth - 1);
         let first = self.prefix_of(hash) / shared * shared;
         self.prefixes[first + shared / 2..first + shared].fill(new as u32);
         self.spare = before.lines;
-    }
-
-    /// An empty segment, of the spare lines where there are as many.
-    fn segment_of_spare(&mut self, lines: usize, depth: u32) -> Segment {
-        if self.spare.len() != lines {
-            return Segment::of(lines, depth);
-        }
-        let mut lines = mem::take(&mut self.spare);
-        lines.fill(Line::EMPTY);
-        Segment { lines, len: 0, depth }
     }
 }
 
@@ -205,12 +191,60 @@ impl Line {
         self.positions[LINE_ENTRIES - 1] != 0
     }
 
+    #[inline]
+    fn set(&mut self, place: usize, entry: Entry) {
+        self.hashes[place] = entry.hash;
+        self.positions[place] = entry.position + 1;
+    }
+
+    #[inline]
+    fn entry(&self, place: usize) -> Entry {
+        Entry { hash: self.hashes[place], position: self.positions[place] - 1 }
+    }
+
+    /// The places that have an entry, as bits.
+    #[inline]
+    fn taken(&self) -> u32 {
+        !u32x8::new(self.positions).simd_eq(u32x8::ZERO).to_bitmask() & ((1 << LINE_ENTRIES) - 1)
+    }
+
+    /// The places of entries whose hashes are `bits` under `mask`, as bits.
+    #[inline]
+    fn where_bits_are(&self, mask: u32, bits: u32) -> u32 {
+        let under_mask = u32x8::new(self.hashes) & u32x8::splat(mask);
+        under_mask.simd_eq(u32x8::splat(bits)).to_bitmask() & self.taken()
+    }
+
+    /// A line of the entries at these places, in their order.
+    #[inline]
+    fn only(&self, these: u32) -> Line {
+        let mut line = Line::EMPTY;
+        for (to, from) in places(these).enumerate() {
+            let (to, from) = (to % LINE_ENTRIES, from % LINE_ENTRIES);
+            line.hashes[to] = self.hashes[from];
+            line.positions[to] = self.positions[from];
+        }
+        line
+    }
+
     /// How many entries it has.
     #[inline]
     fn len(&self) -> usize {
         let free = u32x8::new(self.positions).simd_eq(u32x8::ZERO).to_bitmask();
         free.trailing_zeros() as usize
     }
+}
+
+/// The numbers of the bits that are set, lowest first.
+#[inline]
+fn places(mut bits: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize;
+        (bits != 0).then(|| {
+            bits &= bits - 1;
+            place
+        })
+    })
 }
 
 /// The entries whose hashes begin alike, in a power of two of lines, or in none at all.
@@ -234,8 +268,8 @@ impl Segment {
     }
 
     #[inline]
-    fn touch(&self, hash: u32) -> u64 {
-        self.lines.get(self.wrap(hash as usize)).map_or(0, |line| u64::from(line.hashes[0]))
+    fn fetch(&self, hash: u32) {
+        prefetch_index(&self.lines, self.wrap(hash as usize));
     }
 
     #[inline]
@@ -266,19 +300,42 @@ impl Segment {
             at = self.wrap(at + 1);
         }
         let line = &mut self.lines[at];
-        let place = line.len();
-        line.hashes[place] = entry.hash;
-        line.positions[place] = entry.position + 1;
+        line.set(line.len(), entry);
         self.len += 1;
+    }
+
+    /// The halves of a full segment: the entries whose first bit behind `depth − 1` others is not set, and those whose is.
+    /// `spare` becomes the lower one's lines if they are as many.
+    ///
+    /// An entry that lies on its own line goes to the same line of its half. Those that had found it full look for a
+    /// place again, once all others have theirs.
+    fn split(&self, spare: Box<[Line]>, depth: u32) -> [Segment; 2] {
+        let mut lower = Segment { lines: spare, ..Segment::of(0, depth) };
+        if lower.lines.len() != self.lines.len() {
+            lower = Segment::of(self.lines.len(), depth);
+        }
+        let mut halves = [lower, Segment::of(self.lines.len(), depth)];
+        let upper = 1 << (u32::BITS - depth);
+        let last = self.lines.len() as u32 - 1;
+        for (line, at) in self.lines.iter().zip(0..) {
+            let (home, upper) = (line.where_bits_are(last, at), line.where_bits_are(upper, upper));
+            for (half, places) in halves.iter_mut().zip([home & !upper, home & upper]) {
+                half.lines[at as usize] = line.only(places);
+                half.len += places.count_ones();
+            }
+        }
+        for (line, at) in self.lines.iter().zip(0..) {
+            for place in places(line.taken() & !line.where_bits_are(last, at)) {
+                let half = usize::from(line.hashes[place] & upper != 0);
+                halves[half].put(line.entry(place));
+            }
+        }
+        halves
     }
 
     fn each(&self, mut take: impl FnMut(Entry)) {
         for line in &self.lines {
-            for (&hash, &position) in line.hashes.iter().zip(&line.positions) {
-                if position != 0 {
-                    take(Entry { hash, position: position - 1 });
-                }
-            }
+            places(line.taken()).for_each(|place| take(line.entry(place)));
         }
     }
 
