@@ -12,6 +12,7 @@ use crate::event::{DemandSecond, OfferIndex, TallyMoved};
 use crate::money::Units;
 use crate::refusal::Refusal;
 use crate::status::Status;
+use crate::store::fetch;
 use crate::time::{Millis, UnixMs};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -87,6 +88,42 @@ impl DemandBoard {
         }
     }
 
+    /// Asks memory for an offer's demand.
+    #[inline]
+    pub(crate) fn fetch(&self, offer: OfferIndex) {
+        if let Some(demand) = self.demand_of(offer) {
+            fetch(&demand.tallies);
+            fetch(&demand.timeline);
+            fetch(&demand.has_moved);
+        }
+    }
+
+    /// Asks memory for what leads to the counts of an offer, once its demand is at hand.
+    #[inline]
+    pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
+        if let Some(demand) = self.demand_of(offer) {
+            if let Some(tally) = demand.tallies.first() {
+                fetch(&tally.answer);
+                fetch(&tally.intents);
+                tally.buyers.fetch();
+            }
+            demand.timeline.back().into_iter().for_each(fetch);
+        }
+    }
+
+    /// Asks memory for where a buyer is counted, once what leads there is at hand.
+    #[inline]
+    pub(crate) fn fetch_buyer(&self, offer: OfferIndex, buyer_hash: u64) {
+        if let Some(tally) = self.demand_of(offer).and_then(|demand| demand.tallies.first()) {
+            tally.buyers.fetch_place(buyer_hash);
+        }
+    }
+
+    #[inline]
+    fn demand_of(&self, offer: OfferIndex) -> Option<&Demand> {
+        self.offers.get(offer.0 as usize)?.as_deref()
+    }
+
     fn demand(&mut self, offer: OfferIndex) -> &mut Demand {
         let at = offer.0 as usize;
         if at >= self.offers.len() {
@@ -98,7 +135,7 @@ impl DemandBoard {
     /// The demand for an offer that opened at `opens`.
     pub(crate) fn view(&self, offer: OfferIndex, opens: UnixMs) -> DemandAnswer {
         let nothing = Demand::default();
-        let demand = self.offers.get(offer.0 as usize).and_then(Option::as_deref).unwrap_or(&nothing);
+        let demand = self.demand_of(offer).unwrap_or(&nothing);
         let line = |tally: &Tally| DemandLine {
             answer: tally.name,
             intents: tally.intents,

@@ -24,7 +24,7 @@ pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};
 
 use crate::event::{EventId, OfferIndex, Seq};
-use crate::store::{Hashes, Index, Shelf};
+use crate::store::{Directory, Hashes, Shelf, fetch};
 use crate::text::Text;
 use crate::time::UnixMs;
 use alloc::vec::Vec;
@@ -34,11 +34,11 @@ use alloc::vec::Vec;
 pub(crate) struct State {
     pub(crate) hashes: Hashes,
     pub(crate) offers: Shelf<OfferState>,
-    offer_ids: Index,
+    offer_names: Directory,
     pub(crate) campaigns: Shelf<Campaign>,
-    campaign_ids: Index,
+    campaign_names: Directory,
     pub(crate) pools: Shelf<Pool>,
-    pool_ids: Index,
+    pool_names: Directory,
     /// The first due item of each campaign.
     pub(crate) agenda: Agenda,
     /// The last event.
@@ -54,11 +54,11 @@ impl State {
         State {
             hashes: Hashes::new(hash_key),
             offers: Shelf::default(),
-            offer_ids: Index::default(),
+            offer_names: Directory::default(),
             campaigns: Shelf::default(),
-            campaign_ids: Index::default(),
+            campaign_names: Directory::default(),
             pools: Shelf::default(),
-            pool_ids: Index::default(),
+            pool_names: Directory::default(),
             agenda: Agenda::default(),
             seq: Seq(0),
             at: UnixMs::new(0),
@@ -77,43 +77,63 @@ impl State {
     }
 
     pub(crate) fn find_offer(&self, id: Text<'_>) -> Option<OfferIndex> {
-        self.offer_ids.find(self.hashes.of(id), |at| self.offers[at].id() == id).map(OfferIndex)
+        self.offer_names.find(self.hashes.of(id), id).map(OfferIndex)
+    }
+
+    /// Asks memory for what lies behind an offer that is at hand: what leads to its tables' ends, its campaign, its queue
+    /// of holds, its stock.
+    #[inline]
+    pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
+        let offer = self.offer(offer);
+        offer.reservations.fetch_ways();
+        offer.hold_runs.back().into_iter().for_each(fetch);
+        offer.takes.first().into_iter().for_each(fetch);
+        fetch(&self.campaigns[offer.campaign.0].buyers);
+    }
+
+    /// Asks memory for where the next purchase of an offer goes, once what leads there is at hand.
+    #[inline]
+    pub(crate) fn fetch_ends(&self, offer: OfferIndex) {
+        let offer = self.offer(offer);
+        offer.reservations.fetch_ends();
+        for take in &offer.takes {
+            fetch(&self.pools[take.pool.0]);
+        }
+    }
+
+    /// The id of an offer, without a look at the offer itself.
+    #[inline]
+    pub(crate) fn offer_name(&self, offer: OfferIndex) -> Text<'_> {
+        self.offer_names.name(offer.0)
     }
 
     pub(crate) fn find_pool(&self, id: Text<'_>) -> Option<PoolIndex> {
-        self.pool_ids.find(self.hashes.of(id), |at| self.pools[at].id() == id).map(PoolIndex)
+        self.pool_names.find(self.hashes.of(id), id).map(PoolIndex)
     }
 
     /// The campaign of an offer's or pool's id, if it has an offer.
     pub(crate) fn find_campaign(&self, id: Text<'_>) -> Option<CampaignIndex> {
         let campaign = id.campaign();
-        self.campaign_ids
-            .find(self.hashes.of(campaign), |at| self.campaigns[at].id() == campaign)
-            .map(CampaignIndex)
+        self.campaign_names.find(self.hashes.of(campaign), campaign).map(CampaignIndex)
     }
 
     /// The campaign's position; an unknown campaign begins.
     pub(crate) fn campaign_of(&mut self, id: Text<'_>) -> CampaignIndex {
         let campaign = id.campaign();
         self.find_campaign(id).unwrap_or_else(|| {
-            let at = self.campaigns.push(Campaign::new(campaign));
-            self.campaign_ids.insert(self.hashes.of(campaign), at);
-            CampaignIndex(at)
+            self.campaign_names.push(self.hashes.of(campaign), campaign);
+            CampaignIndex(self.campaigns.push(Campaign::new(campaign)))
         })
     }
 
     pub(crate) fn insert_offer(&mut self, offer: OfferState) -> OfferIndex {
-        let hash = self.hashes.of(offer.id());
-        let at = self.offers.push(offer);
-        self.offer_ids.insert(hash, at);
-        OfferIndex(at)
+        self.offer_names.push(self.hashes.of(offer.id()), offer.id());
+        OfferIndex(self.offers.push(offer))
     }
 
     pub(crate) fn insert_pool(&mut self, pool: Pool) -> PoolIndex {
-        let hash = self.hashes.of(pool.id());
-        let at = self.pools.push(pool);
-        self.pool_ids.insert(hash, at);
-        PoolIndex(at)
+        self.pool_names.push(self.hashes.of(pool.id()), pool.id());
+        PoolIndex(self.pools.push(pool))
     }
 
     /// Notes that an event is happening.

@@ -7,6 +7,7 @@
 //! - 1: the registers that rose, each as its place (two bytes, little-endian) and its rank (one byte);
 //! - 2: all registers' ranks, in six bits each, the lower bits first.
 
+use crate::store::fetch;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -38,6 +39,18 @@ impl Default for Sketch {
 }
 
 impl Sketch {
+    /// Asks memory for what leads to the registers.
+    #[inline]
+    pub(super) fn fetch(&self) {
+        fetch(&self.registers);
+    }
+
+    /// Asks memory for where a buyer is counted.
+    #[inline]
+    pub(super) fn fetch_place(&self, hash: u64) {
+        fetch(&self.registers[(hash >> (64 - REGISTERS_LOG)) as usize]);
+    }
+
     /// Adds one buyer by a well-mixed hash.
     pub(super) fn add(&mut self, hash: u64) {
         let at = (hash >> (64 - REGISTERS_LOG)) as usize;

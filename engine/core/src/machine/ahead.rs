@@ -5,8 +5,10 @@
 //! it: what is not known yet is looked up in its turn.
 
 use super::Machine;
+use crate::event::OfferIndex;
 use crate::request::Request;
 use crate::state::Keys;
+use crate::store::TextHash;
 use crate::text::Text;
 
 impl Machine {
@@ -26,12 +28,37 @@ impl Machine {
         }
     }
 
-    /// Asks memory for the places where the requests of these keys will look.
+    /// Asks memory for the places where the requests of these keys will look, and waits for none of them.
+    ///
+    /// What lies behind a pointer can be asked for once the pointer has come: hence three passes over the offers, each
+    /// over all before the next. Requests for one offer in a row ask for it once.
     pub fn fetch(&self, keys: &[Keys]) {
+        for (offer, _) in offers(keys) {
+            self.state.offer(offer).fetch();
+            self.demand.fetch(offer);
+        }
+        for (offer, _) in offers(keys) {
+            self.state.fetch_ways(offer);
+            self.demand.fetch_ways(offer);
+        }
+        for (offer, buyer) in offers(keys) {
+            self.state.fetch_ends(offer);
+            self.demand.fetch_buyer(offer, buyer.get());
+        }
         for keys in keys {
             if let Some(offer) = keys.offer {
                 self.state.offer(offer).reservations.fetch(keys.id, keys.buyer);
             }
         }
     }
+}
+
+/// The offers of these keys in their order, those in a row once, with the first one's buyer.
+fn offers(keys: &[Keys]) -> impl Iterator<Item = (OfferIndex, TextHash)> {
+    let mut before = None;
+    keys.iter().filter_map(move |keys| {
+        let is_new = keys.offer != before;
+        before = keys.offer;
+        keys.offer.filter(|_| is_new).map(|offer| (offer, keys.buyer))
+    })
 }

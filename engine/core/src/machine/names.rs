@@ -56,7 +56,7 @@ impl State {
         let Accepted { id, buyer, qty, price, .. } = *accepted;
         let offer = self.offer(accepted.offer);
         Names {
-            offer: Some(offer.id()),
+            offer: Some(self.offer_name(accepted.offer)),
             reservation: Some(ReservationNames { id, buyer, qty, price }),
             group: accepted.seat.map(|seat| group_id(offer, seat.group)),
         }

@@ -42,7 +42,7 @@ impl State {
 
     /// The keys of a request that names no buyer. It may be about the offer `near`.
     pub(crate) fn keys(&self, offer: Text<'_>, id: Text<'_>, near: Option<OfferIndex>) -> Keys {
-        let near = near.filter(|&near| self.offer(near).id() == offer);
+        let near = near.filter(|&near| self.offer_name(near) == offer);
         let offer = near.or_else(|| self.find_offer(offer));
         Keys { offer, id: self.hashes.of(id), buyer: TextHash::default() }
     }

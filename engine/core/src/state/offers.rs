@@ -10,6 +10,7 @@ use crate::event::GroupIndex;
 use crate::money::MoneySum;
 use crate::offer::{Offer, Reserve};
 use crate::status::{GroupState, Status};
+use crate::store::fetch;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use alloc::boxed::Box;
@@ -114,6 +115,23 @@ impl OfferState {
             units_sold: 0,
             removed: None,
         }
+    }
+
+    /// Asks memory for what a purchase reads and writes of the offer itself.
+    #[inline]
+    pub(crate) fn fetch(&self) {
+        let definition = &self.definition;
+        fetch(&definition.price);
+        fetch(&definition.hold);
+        fetch(&definition.limit);
+        fetch(&definition.settle);
+        fetch(&definition.admit.all);
+        fetch(&definition.admit.cohort);
+        fetch(&self.hold_runs);
+        fetch(&self.takes);
+        fetch(&self.units_held);
+        fetch(&self.campaign);
+        self.reservations.fetch_tables();
     }
 
     pub(crate) fn id(&self) -> Text<'_> {

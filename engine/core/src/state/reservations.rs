@@ -8,7 +8,7 @@ use crate::event::{EndCause, Seq};
 use crate::money::{Money, Units};
 use crate::request::Restock;
 use crate::status::Status;
-use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef};
+use crate::store::{Arena, Column, Hashes, Index, TextHash, TextRef, fetch};
 use crate::text::Text;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -145,6 +145,36 @@ impl Reservations {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Reservation> {
         self.rows.iter()
+    }
+
+    /// Asks memory for the tables themselves.
+    #[inline]
+    pub(crate) fn fetch_tables(&self) {
+        fetch(&self.rows);
+        fetch(&self.ids);
+        fetch(&self.buyers.rows);
+        fetch(&self.buyers.ids);
+        fetch(&self.texts);
+        fetch(&self.prices);
+    }
+
+    /// Asks memory for what leads to the ends of the tables, once these are at hand.
+    #[inline]
+    pub(crate) fn fetch_ways(&self) {
+        self.rows.fetch_way();
+        self.ids.fetch_way();
+        self.buyers.rows.fetch_way();
+        self.buyers.ids.fetch_way();
+        self.texts.fetch_way();
+        self.prices.first().into_iter().for_each(fetch);
+    }
+
+    /// Asks memory for where the next reservation goes, once what leads there is at hand.
+    #[inline]
+    pub(crate) fn fetch_ends(&self) {
+        self.rows.fetch_end();
+        self.buyers.rows.fetch_end();
+        self.texts.fetch_end();
     }
 
     /// Asks memory for the places of an id and of a buyer's, so that looking them up soon does not wait.

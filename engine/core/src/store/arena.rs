@@ -4,9 +4,11 @@
 //! column; a text never spans two. It is led by its length: one byte, or for the longest free texts a mark and two bytes.
 
 use super::column::CHUNK_BYTES;
+use super::fetch;
 use crate::text::{FREE_BYTES_MAX, Text};
 use alloc::vec;
 use alloc::vec::Vec;
+use prefetch_index::prefetch_index;
 
 const UNIT_BYTES: usize = 2;
 /// Units of a chunk, as a power of two.
@@ -40,6 +42,22 @@ impl Arena {
         // A chunk's end wastes less than one text: a hundredth at the very most.
         let wasted = (bytes / UNIT_BYTES) >> 6;
         (self.next as usize) + bytes / UNIT_BYTES + wasted < (u32::MAX - 2 * CHUNK_UNITS) as usize
+    }
+
+    /// Asks memory for what leads to the place of the next text.
+    #[inline]
+    pub(crate) fn fetch_way(&self) {
+        if let Some(chunk) = self.chunks.last() {
+            fetch(chunk);
+        }
+    }
+
+    /// Asks memory for the place of the next text, once what leads there is at hand.
+    #[inline]
+    pub(crate) fn fetch_end(&self) {
+        if let Some(chunk) = self.chunks.last() {
+            prefetch_index(chunk, (self.next % CHUNK_UNITS) as usize * UNIT_BYTES);
+        }
     }
 
     /// Copies a text in.

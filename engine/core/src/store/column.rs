@@ -4,8 +4,10 @@
 //! moves, while it grows to that size; growing further allocates one more chunk and copies nothing, so that the offer
 //! with ten million reservations answers its next BUY as fast as the first.
 
+use super::fetch;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
+use prefetch_index::prefetch_index;
 
 /// Bytes of a chunk: small enough to copy the first one while somebody waits, large enough that a large table has few.
 pub(super) const CHUNK_BYTES: usize = 1 << 19;
@@ -41,6 +43,22 @@ impl<T> Column<T> {
         self.chunks[chunk].push(record);
         self.len = position + 1;
         position
+    }
+
+    /// Asks memory for what leads to the place of the next record.
+    #[inline]
+    pub(crate) fn fetch_way(&self) {
+        if let Some(chunk) = self.chunks.last() {
+            fetch(chunk);
+        }
+    }
+
+    /// Asks memory for the place of the next record, once what leads there is at hand.
+    #[inline]
+    pub(crate) fn fetch_end(&self) {
+        if let Some(chunk) = self.chunks.last() {
+            prefetch_index(chunk, chunk.len());
+        }
     }
 
     /// Whether more records fit: positions, and what lies one above them, stay within 32 bits.

@@ -9,7 +9,7 @@
 //!
 //! Entries are never removed, and nothing iterates over an index.
 
-use super::TextHash;
+use super::{TextHash, fetch};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -55,6 +55,13 @@ impl Index {
     pub(crate) fn find(&self, hash: TextHash, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let short = hash.short();
         self.segments[self.segment_of(short)].find(short, is_it)
+    }
+
+    /// Asks memory for what leads to the places of an index that is still small.
+    #[inline]
+    pub(crate) fn fetch_way(&self) {
+        fetch(&self.prefixes[0]);
+        fetch(&self.segments[0]);
     }
 
     /// Asks memory for the place of a hash, so that it is at hand for whoever looks the text up soon.

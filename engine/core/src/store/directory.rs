@@ -1,0 +1,36 @@
+//! The positions of what has a name of its own: offers, campaigns, pools.
+//!
+//! The names stand close together beside their index: to find one among ten thousand touches none of the records.
+
+use super::{Index, TextHash};
+use crate::text::Text;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    index: Index,
+    names: Vec<Box<[u8]>>,
+}
+
+impl Directory {
+    /// The position of a name.
+    #[inline]
+    pub(crate) fn find(&self, hash: TextHash, name: Text<'_>) -> Option<u32> {
+        self.index.find(hash, |at| self.name(at) == name)
+    }
+
+    /// The name of a position.
+    #[inline]
+    pub(crate) fn name(&self, at: u32) -> Text<'_> {
+        Text::stored(&self.names[at as usize])
+    }
+
+    /// Gives the next position to a name that has none.
+    pub(crate) fn push(&mut self, hash: TextHash, name: Text<'_>) -> u32 {
+        let at = self.names.len() as u32;
+        self.names.push(name.as_bytes().into());
+        self.index.insert(hash, at);
+        at
+    }
+}
