@@ -30,6 +30,8 @@ pub(crate) struct Step {
     pub(crate) per_second: f64,
     /// The server's processor time per BUY.
     pub(crate) cpu_us: f64,
+    /// Of it, the kernel's: sockets, the disk, memory given for the first time.
+    pub(crate) kernel_us: f64,
     /// Memory of the process after the window.
     pub(crate) memory_bytes: u64,
 }
@@ -57,22 +59,30 @@ impl Curve {
     pub(crate) fn sentence(&self) -> String {
         let step = |step: &Step| {
             let rate = crate::figures::rate(step.per_second);
-            format!("{}: {:.2} µs of CPU, {rate}/s", step.size, step.cpu_us)
+            format!(
+                "{}: {:.2} µs of CPU ({:.2} in the kernel), {rate}/s",
+                step.size, step.cpu_us, step.kernel_us
+            )
         };
         self.steps.iter().map(step).collect::<Vec<_>>().join("; ")
     }
 
     fn markdown(&self, out: &mut String) {
         // Writing to a string cannot fail.
-        let _written = writeln!(out, "\n| {} | BUY per second | server CPU per BUY | memory |", self.name);
-        let _written = writeln!(out, "|---|---|---|---|");
+        let _written = writeln!(
+            out,
+            "\n| {} | BUY per second | server CPU per BUY | of it the kernel's | memory |",
+            self.name
+        );
+        let _written = writeln!(out, "|---|---|---|---|---|");
         for step in &self.steps {
             let _written = writeln!(
                 out,
-                "| {} | {} | {:.2} µs | {:.0} MiB |",
+                "| {} | {} | {:.2} µs | {:.2} µs | {:.0} MiB |",
                 step.size,
                 crate::figures::rate(step.per_second),
                 step.cpu_us,
+                step.kernel_us,
                 step.memory_bytes as f64 / f64::from(1 << 20)
             );
         }
@@ -85,19 +95,22 @@ impl Curve {
         let points = |value: fn(&Step) -> f64| -> Vec<(f64, f64)> {
             self.steps.iter().map(|step| (step.size as f64, value(step))).collect()
         };
-        let line = |label: &str, points| vec![Line { label: label.to_owned(), colour: plot::OURS, points }];
+        let line = |label: &str, colour, points| Line { label: label.to_owned(), colour, points };
         let panels = [
             Panel {
                 title: "server CPU per BUY, µs".to_owned(),
                 x_title: self.name.to_owned(),
                 is_log_y: false,
-                lines: line("CPU per BUY", points(|step| step.cpu_us)),
+                lines: vec![
+                    line("CPU per BUY", plot::OURS, points(|step| step.cpu_us)),
+                    line("of it the kernel's", plot::LIMIT, points(|step| step.kernel_us)),
+                ],
             },
             Panel {
                 title: "BUY accepted per second".to_owned(),
                 x_title: self.name.to_owned(),
                 is_log_y: false,
-                lines: line("per second", points(|step| step.per_second)),
+                lines: vec![line("per second", plot::OURS, points(|step| step.per_second))],
             },
         ];
         plot::draw(path, &panels)
@@ -142,7 +155,7 @@ mod tests {
     use super::{Curve, Step};
 
     fn ratio(costs: &[f64]) -> f64 {
-        let step = |&cpu_us: &f64| Step { size: 1, per_second: 1.0, cpu_us, memory_bytes: 0 };
+        let step = |&cpu_us: &f64| Step { size: 1, per_second: 1.0, cpu_us, kernel_us: 0.0, memory_bytes: 0 };
         Curve { name: "things", steps: costs.iter().map(step).collect() }.cost_ratio()
     }
 

@@ -86,16 +86,28 @@ pub(crate) fn load_average() -> Result<f64> {
     first.parse().with_context(|| format!("/proc/loadavg begins with {first:?}"))
 }
 
+/// Processor time of all threads of a process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CpuTimes {
+    pub(crate) user: Duration,
+    pub(crate) kernel: Duration,
+}
+
 /// Processor time that the process `id` has used since its start, all its threads.
 pub(crate) fn cpu_time(id: u32) -> Result<Duration> {
+    cpu_times(id).map(|CpuTimes { user, kernel }| user + kernel)
+}
+
+/// The same, the kernel's work for it apart.
+pub(crate) fn cpu_times(id: u32) -> Result<CpuTimes> {
     // The kernel counts in hundredths of a second on every architecture that Debian ships.
     const TICK: Duration = Duration::from_millis(10);
     let path = format!("/proc/{id}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let fields = text.rsplit_once(')').with_context(|| format!("{path} has no process name"))?.1;
-    let ticks: u32 =
-        fields.split_whitespace().skip(11).take(2).map_while(|field| field.parse::<u32>().ok()).sum();
-    Ok(TICK * ticks)
+    let mut ticks = fields.split_whitespace().skip(11).map_while(|field| field.parse::<u32>().ok());
+    let mut next = || ticks.next().map(|ticks| TICK * ticks).with_context(|| format!("{path} is too short"));
+    Ok(CpuTimes { user: next()?, kernel: next()? })
 }
 
 /// The most memory that the process `id` ever had, in bytes.

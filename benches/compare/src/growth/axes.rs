@@ -3,7 +3,7 @@
 //! Owns the servers and the purchases of one step; how steps are judged and shown is in `growth`.
 
 use super::Step;
-use crate::machine::{cpu_time, memory};
+use crate::machine::{CpuTimes, cpu_times, memory};
 use crate::peers::stampede::{Mode, Persisted, Stampede, command};
 use crate::process::{self, Server};
 use crate::recovery::subjects::StampedeData;
@@ -14,6 +14,7 @@ use stampede_loadgen::setup;
 use stampede_loadgen::wire::client::Client;
 use stampede_loadgen::wire::encode::Part;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Offers over which purchases are spread where shards grow: a hundred.
 const SHARD_OFFER_DIGITS: usize = 2;
@@ -92,7 +93,7 @@ async fn reservations(stampede: &Stampede, sizes: &[u64], window: u64) -> Result
         if before > sold {
             data.sell(address, sold, before - sold).await?;
         }
-        let cpu = cpu_time(id)?;
+        let cpu = cpu_times(id)?;
         let seconds = data.sell_timed(address, before, size - before).await?;
         steps.push(step(id, cpu, size, size - before, seconds)?);
         sold = size;
@@ -101,12 +102,15 @@ async fn reservations(stampede: &Stampede, sizes: &[u64], window: u64) -> Result
     Ok(steps)
 }
 
-fn step(id: u32, cpu_before: std::time::Duration, size: u64, count: u64, seconds: f64) -> Result<Step> {
-    let cpu = cpu_time(id)?.saturating_sub(cpu_before);
+fn step(id: u32, before: CpuTimes, size: u64, count: u64, seconds: f64) -> Result<Step> {
+    let CpuTimes { user, kernel } = cpu_times(id)?;
+    let per_buy = |time: Duration, before| time.saturating_sub(before).as_secs_f64() * 1e6 / count as f64;
+    let kernel_us = per_buy(kernel, before.kernel);
     Ok(Step {
         size,
         per_second: count as f64 / seconds,
-        cpu_us: cpu.as_secs_f64() * 1e6 / count as f64,
+        cpu_us: per_buy(user, before.user) + kernel_us,
+        kernel_us,
         memory_bytes: memory(id)?,
     })
 }
@@ -161,7 +165,7 @@ impl Shop {
         let mut plan = ClosedLoop::new(&address.to_string(), Work::Custom(self.words()), count);
         plan.connections = self.connections;
         plan.pipeline = self.pipeline;
-        let cpu = cpu_time(id)?;
+        let cpu = cpu_times(id)?;
         let report = tokio::task::spawn_blocking(move || closed::run(&plan)).await??;
         let step = step(id, cpu, 0, count, report.elapsed_s)?;
         let error = report.first_error.unwrap_or_default();
