@@ -33,15 +33,17 @@ impl Machine {
     /// What lies behind a pointer can be asked for once the pointer has come: hence three passes over the offers, each
     /// over all before the next. Requests for one offer in a row ask for it once.
     pub fn fetch(&self, keys: &[Keys]) {
+        let mut count = 0;
         for (offer, _) in offers(keys) {
             self.state.offer(offer).fetch();
             self.demand.fetch(offer);
+            count += 1;
         }
-        for (offer, _) in offers(keys) {
+        for (offer, _) in offers(keys).take(count) {
             self.state.fetch_ways(offer);
             self.demand.fetch_ways(offer);
         }
-        for (offer, buyer) in offers(keys) {
+        for (offer, buyer) in offers(keys).take(count) {
             self.state.fetch_ends(offer);
             self.demand.fetch_buyer(offer, buyer.get());
         }

@@ -102,7 +102,11 @@ impl Machine {
         if self.settle_member(offer, at, now, record) {
             return Ok(());
         }
-        let swept = self.settle_what_is_due(self.campaign_of(offer), Depth::Deadlines, now, record);
+        let campaign = self.campaign_of(offer);
+        if self.first_due(campaign, Depth::Deadlines, now).is_none() {
+            return Ok(());
+        }
+        let swept = self.settle_what_is_due(campaign, Depth::Deadlines, now, record);
         // A mass expiry elsewhere must not cost a payment that is in time.
         if swept.is_err() && self.state.hangs_on_what_is_due(offer, at, now) {
             return swept;
