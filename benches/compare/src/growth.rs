@@ -103,7 +103,7 @@ impl Curve {
                 is_log_y: false,
                 lines: vec![
                     line("CPU per BUY", plot::OURS, points(|step| step.cpu_us)),
-                    line("of it the kernel's", plot::LIMIT, points(|step| step.kernel_us)),
+                    line("of it the kernel's", plot::PART, points(|step| step.kernel_us)),
                 ],
             },
             Panel {

@@ -13,6 +13,8 @@ pub(crate) const OURS: RGBColor = RGBColor(22, 163, 74);
 pub(crate) const PEER: RGBColor = RGBColor(220, 38, 38);
 pub(crate) const PEER_SYNCING: RGBColor = RGBColor(245, 158, 11);
 pub(crate) const LIMIT: RGBColor = RGBColor(148, 163, 184);
+/// A part of one of our lines.
+pub(crate) const PART: RGBColor = RGBColor(134, 239, 172);
 
 const INK: RGBColor = RGBColor(71, 85, 105);
 const GRID: RGBColor = RGBColor(226, 232, 240);

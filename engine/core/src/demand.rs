@@ -12,7 +12,7 @@ use crate::event::{DemandSecond, OfferIndex, TallyMoved};
 use crate::money::Units;
 use crate::refusal::Refusal;
 use crate::status::Status;
-use crate::store::fetch;
+use crate::store::{TextHash, fetch};
 use crate::time::{Millis, UnixMs};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -105,7 +105,7 @@ impl DemandBoard {
             if let Some(tally) = demand.tallies.first() {
                 fetch(&tally.answer);
                 fetch(&tally.intents);
-                tally.buyers.fetch();
+                tally.buyers.fetch_way();
             }
             demand.timeline.back().into_iter().for_each(fetch);
         }
@@ -113,9 +113,9 @@ impl DemandBoard {
 
     /// Asks memory for where a buyer is counted, once what leads there is at hand.
     #[inline]
-    pub(crate) fn fetch_buyer(&self, offer: OfferIndex, buyer_hash: u64) {
+    pub(crate) fn fetch_buyer(&self, offer: OfferIndex, buyer: TextHash) {
         if let Some(tally) = self.demand_of(offer).and_then(|demand| demand.tallies.first()) {
-            tally.buyers.fetch_place(buyer_hash);
+            tally.buyers.fetch_place(buyer.get());
         }
     }
 

@@ -1,8 +1,9 @@
 //! Everything that one shard knows, as plain tables.
 //!
-//! The truth in here changes by `apply` alone; `decide`, `view` and `audit` read. Beside the truth stand places that are
-//! derived from it and spare a search: agendas, hold queues, the fingers of groups. Sweeping moves those too, a replay
-//! builds them anew, and the digest leaves them out. Positions ([`OfferIndex`], …) are given in the order of events.
+//! The truth in here changes by `apply` alone; `decide`, `view` and `audit` read. Beside the truth stand places that
+//! are derived from it and spare a search: agendas, hold queues, the fingers of groups. Sweeping moves those too, a
+//! replay builds them anew, and the digest leaves them out. Positions ([`OfferIndex`], …) are given in the order of
+//! events.
 
 mod agenda;
 mod buyers;
@@ -80,8 +81,8 @@ impl State {
         self.offer_names.find(self.hashes.of(id), id).map(OfferIndex)
     }
 
-    /// Asks memory for what lies behind an offer that is at hand: what leads to its tables' ends, its campaign, its queue
-    /// of holds, its stock.
+    /// Asks memory for what lies behind an offer that is at hand: its campaign, its queue of holds, which pools it
+    /// takes from, and what leads to the ends of its tables.
     #[inline]
     pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
         let offer = self.offer(offer);
@@ -91,7 +92,7 @@ impl State {
         fetch(&self.campaigns[offer.campaign.0].buyers);
     }
 
-    /// Asks memory for where the next purchase of an offer goes, once what leads there is at hand.
+    /// Asks memory for an offer's stock and for where its next purchase goes, once what leads there is at hand.
     #[inline]
     pub(crate) fn fetch_ends(&self, offer: OfferIndex) {
         let offer = self.offer(offer);
@@ -121,19 +122,25 @@ impl State {
     pub(crate) fn campaign_of(&mut self, id: Text<'_>) -> CampaignIndex {
         let campaign = id.campaign();
         self.find_campaign(id).unwrap_or_else(|| {
-            self.campaign_names.push(self.hashes.of(campaign), campaign);
-            CampaignIndex(self.campaigns.push(Campaign::new(campaign)))
+            let named = self.campaign_names.push(self.hashes.of(campaign), campaign);
+            let at = self.campaigns.push(Campaign::new(campaign));
+            assert!(named == at, "a campaign and its name have one position");
+            CampaignIndex(at)
         })
     }
 
     pub(crate) fn insert_offer(&mut self, offer: OfferState) -> OfferIndex {
-        self.offer_names.push(self.hashes.of(offer.id()), offer.id());
-        OfferIndex(self.offers.push(offer))
+        let named = self.offer_names.push(self.hashes.of(offer.id()), offer.id());
+        let at = self.offers.push(offer);
+        assert!(named == at, "an offer and its name have one position");
+        OfferIndex(at)
     }
 
     pub(crate) fn insert_pool(&mut self, pool: Pool) -> PoolIndex {
-        self.pool_names.push(self.hashes.of(pool.id()), pool.id());
-        PoolIndex(self.pools.push(pool))
+        let named = self.pool_names.push(self.hashes.of(pool.id()), pool.id());
+        let at = self.pools.push(pool);
+        assert!(named == at, "a pool and its name have one position");
+        PoolIndex(at)
     }
 
     /// Notes that an event is happening.

@@ -5,6 +5,7 @@
 mod arena;
 mod column;
 mod directory;
+mod fetch;
 mod hashes;
 mod index;
 mod shelf;
@@ -12,14 +13,7 @@ mod shelf;
 pub(crate) use arena::{Arena, TextRef};
 pub(crate) use column::Column;
 pub(crate) use directory::Directory;
+pub(crate) use fetch::fetch;
 pub(crate) use hashes::{Hashes, TextHash};
 pub(crate) use index::Index;
 pub(crate) use shelf::Shelf;
-
-use prefetch_index::prefetch_index;
-
-/// Asks memory for the line on which a place begins, so that whoever looks there soon does not wait. Waits for nothing.
-#[inline]
-pub(crate) fn fetch<T>(place: &T) {
-    prefetch_index(core::slice::from_ref(place), 0);
-}

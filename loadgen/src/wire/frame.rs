@@ -104,14 +104,14 @@ fn usual_element(buf: &[u8], at: usize) -> Option<usize> {
     (*buf.get(end..)?.first_chunk()? == [b'\r', b'\n']).then_some(end + 2)
 }
 
-/// How many of the first bytes, at most 17, are digits: eight are told at once.
+/// How many of the first bytes are digits, told eight at a time; fewer near the end of `buf` and beyond seventeen.
 #[inline]
 fn digits(buf: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     let mut count = 0;
     for word in buf.as_chunks::<8>().0.iter().take(2) {
-        // A digit is 0 to 9 once its upper half is taken off; what is more reaches the high bit. A carry from there only
-        // touches bytes behind the first that is no digit.
+        // A digit is 0 to 9 once its upper half is taken off; what is more reaches the high bit. A carry from there
+        // only touches bytes behind the first that is no digit.
         let off = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
         let others = (off.wrapping_add(ONES * 0x76) | off) & (ONES << 7);
         count += others.trailing_zeros() as usize / 8;
@@ -359,6 +359,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn strings_of_every_length_end_where_it_says_and_wrong_ones_are_told() {
+        for len in [0, 1, 9, 10, 99, 100, 1_000] {
+            let bytes = format!("*2\r\n${len}\r\n{}\r\n:1\r\n", "\r".repeat(len));
+            assert_eq!(frame_len(bytes.as_bytes()), Ok(Some(bytes.len())), "{len}");
+            for cut in 0..bytes.len() {
+                assert_eq!(frame_len(&bytes.as_bytes()[..cut]), Ok(None), "{len}, cut at {cut}");
+            }
+            let wrong = bytes.replacen("\r\n:1", "\n\r:1", 1);
+            assert_eq!(frame_len(wrong.as_bytes()), Err(Malformed::Ending), "{len}");
+        }
+        assert_eq!(frame_len(b"$05\r\nabcde\r\n"), Ok(Some(12)));
+        assert_eq!(frame_len(b":9999999999999999999\r\n"), Err(Malformed::Length));
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Default for Sketch {
 impl Sketch {
     /// Asks memory for what leads to the registers.
     #[inline]
-    pub(super) fn fetch(&self) {
+    pub(super) fn fetch_way(&self) {
         fetch(&self.registers);
     }
 

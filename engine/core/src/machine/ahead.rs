@@ -1,8 +1,8 @@
-//! Looking ahead: what a batch of requests will look up is read together, before the first of them is decided.
+//! Looking ahead: what a batch of requests will touch is asked of memory before the first of them is decided.
 //!
-//! The ids of a flash sale are all different, so that every look-up waits for memory. Read one after the other in a
-//! short loop, those of many requests wait at the same time. Nothing here changes anything, and no decision hangs on
-//! it: what is not known yet is looked up in its turn.
+//! The ids of a flash sale are all different, and a shop may have thousands of offers, so that nearly everything which
+//! a request touches is far away. Asked for together, the waits pass at the same time. Nothing here changes anything,
+//! and no decision hangs on it: what is not known yet is looked up in its turn.
 
 use super::Machine;
 use crate::event::OfferIndex;
@@ -28,10 +28,10 @@ impl Machine {
         }
     }
 
-    /// Asks memory for the places where the requests of these keys will look, and waits for none of them.
+    /// Asks memory for what the requests of these keys will touch.
     ///
-    /// What lies behind a pointer can be asked for once the pointer has come: hence three passes over the offers, each
-    /// over all before the next. Requests for one offer in a row ask for it once.
+    /// What lies behind a pointer is asked for once the pointer has come: hence three passes over the offers, each over
+    /// all before the next. Requests for one offer in a row ask for it once.
     pub fn fetch(&self, keys: &[Keys]) {
         let mut count = 0;
         for (offer, _) in offers(keys) {
@@ -39,17 +39,18 @@ impl Machine {
             self.demand.fetch(offer);
             count += 1;
         }
+        // Told how many there are, a pass ends with the last instead of looking through all the keys behind it.
         for (offer, _) in offers(keys).take(count) {
             self.state.fetch_ways(offer);
             self.demand.fetch_ways(offer);
         }
         for (offer, buyer) in offers(keys).take(count) {
             self.state.fetch_ends(offer);
-            self.demand.fetch_buyer(offer, buyer.get());
+            self.demand.fetch_buyer(offer, buyer);
         }
         for keys in keys {
             if let Some(offer) = keys.offer {
-                self.state.offer(offer).reservations.fetch(keys.id, keys.buyer);
+                self.state.offer(offer).reservations.fetch_places(keys.id, keys.buyer);
             }
         }
     }

@@ -104,6 +104,7 @@ impl Machine {
         }
         let campaign = self.campaign_of(offer);
         if self.first_due(campaign, Depth::Deadlines, now).is_none() {
+            // Nothing changes, and so nothing more for the member.
             return Ok(());
         }
         let swept = self.settle_what_is_due(campaign, Depth::Deadlines, now, record);

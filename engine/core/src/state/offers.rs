@@ -117,7 +117,8 @@ impl OfferState {
         }
     }
 
-    /// Asks memory for what a purchase reads and writes of the offer itself.
+    /// Asks memory for what a purchase reads and writes of the offer itself: a field for about each line of it, wherever
+    /// the compiler puts them.
     #[inline]
     pub(crate) fn fetch(&self) {
         let definition = &self.definition;

@@ -158,7 +158,7 @@ impl Reservations {
         fetch(&self.prices);
     }
 
-    /// Asks memory for what leads to the ends of the tables, once these are at hand.
+    /// Asks memory for the offer's first price and for what leads to the ends of the tables, once these are at hand.
     #[inline]
     pub(crate) fn fetch_ways(&self) {
         self.rows.fetch_way();
@@ -179,9 +179,9 @@ impl Reservations {
 
     /// Asks memory for the places of an id and of a buyer's, so that looking them up soon does not wait.
     #[inline]
-    pub(crate) fn fetch(&self, id: TextHash, buyer: TextHash) {
-        self.ids.fetch(id);
-        self.buyers.ids.fetch(buyer);
+    pub(crate) fn fetch_places(&self, id: TextHash, buyer: TextHash) {
+        self.ids.fetch_place(id);
+        self.buyers.ids.fetch_place(buyer);
     }
 
     pub(crate) fn find(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {

@@ -1,21 +1,18 @@
 //! The bytes of ids, append-only. A [`TextRef`] is four bytes wide, whatever the length of the text.
 //!
-//! Texts are aligned to two bytes, so that one arena reaches 8 GiB. They lie in chunks of one size, like the records of a
-//! column; a text never spans two. It is led by its length: one byte, or for the longest free texts a mark and two bytes.
+//! Texts are aligned to two bytes, so that one arena reaches 8 GiB. They lie in chunks of one size, like the records of
+//! a column; a text never spans two. It is led by its length: one byte, or for the longest free texts a mark and two
+//! bytes.
 
 use super::column::CHUNK_BYTES;
-use super::fetch;
+use super::fetch::{fetch, fetch_at};
 use crate::text::{FREE_BYTES_MAX, Text};
-use alloc::vec;
 use alloc::vec::Vec;
-use prefetch_index::prefetch_index;
 
 const UNIT_BYTES: usize = 2;
 /// Units of a chunk, as a power of two.
 const CHUNK_LOG: u32 = (CHUNK_BYTES / UNIT_BYTES).ilog2();
 const CHUNK_UNITS: u32 = 1 << CHUNK_LOG;
-/// Bytes of the first chunk at its beginning.
-const CHUNK_FIRST_BYTES: usize = 64;
 /// The first byte of a text whose length takes two more; smaller ones are lengths.
 const LONG: u8 = 0xff;
 const LONG_HEAD_BYTES: usize = 3;
@@ -29,7 +26,6 @@ pub(crate) struct TextRef(u32);
 
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
-    /// Zeros where nothing was written yet.
     chunks: Vec<Vec<u8>>,
     /// The next free unit.
     next: u32,
@@ -56,7 +52,7 @@ impl Arena {
     #[inline]
     pub(crate) fn fetch_end(&self) {
         if let Some(chunk) = self.chunks.last() {
-            prefetch_index(chunk, (self.next % CHUNK_UNITS) as usize * UNIT_BYTES);
+            fetch_at(chunk, chunk.len());
         }
     }
 
@@ -64,26 +60,24 @@ impl Arena {
     #[inline]
     pub(crate) fn push(&mut self, text: Text<'_>) -> TextRef {
         let bytes = text.as_bytes();
-        let head = if bytes.len() < usize::from(LONG) { 1 } else { LONG_HEAD_BYTES };
-        let units = (head + bytes.len()).div_ceil(UNIT_BYTES) as u32;
+        let is_short = bytes.len() < usize::from(LONG);
+        let filled = bytes.len() + if is_short { 1 } else { LONG_HEAD_BYTES };
+        let units = filled.div_ceil(UNIT_BYTES) as u32;
         if self.next % CHUNK_UNITS + units > CHUNK_UNITS || self.next.is_multiple_of(CHUNK_UNITS) {
             self.begin_chunk();
         }
         let at = TextRef(self.next);
-        let start = (self.next % CHUNK_UNITS) as usize * UNIT_BYTES;
-        let end = start + head + bytes.len();
         let chunk = self.chunks.last_mut().expect("there is a chunk to write to");
-        if end > chunk.len() {
-            grow(chunk, end);
-        }
-        let (head, place) = chunk[start..end].split_at_mut(head);
-        if let [length] = head {
-            *length = bytes.len() as u8;
+        if is_short {
+            chunk.push(bytes.len() as u8);
         } else {
-            head[0] = LONG;
-            head[1..].copy_from_slice(&(bytes.len() as u16).to_le_bytes());
+            chunk.push(LONG);
+            chunk.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
         }
-        place.copy_from_slice(bytes);
+        chunk.extend_from_slice(bytes);
+        if !filled.is_multiple_of(UNIT_BYTES) {
+            chunk.push(0);
+        }
         self.next += units;
         at
     }
@@ -94,7 +88,7 @@ impl Arena {
         assert!(self.has_room(CHUNK_BYTES), "an arena is full: decide checks this before it accepts");
         self.next = self.next.next_multiple_of(CHUNK_UNITS);
         // The first grows with what is in it: most offers have few ids.
-        self.chunks.push(if self.chunks.is_empty() { Vec::new() } else { vec![0; CHUNK_BYTES] });
+        self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 0 } else { CHUNK_BYTES }));
     }
 
     #[inline]
@@ -107,14 +101,6 @@ impl Arena {
         };
         Text::stored(&bytes[head..head + length])
     }
-}
-
-/// Makes a chunk at least so long, and twice as long as it was.
-#[cold]
-fn grow(chunk: &mut Vec<u8>, bytes: usize) {
-    let bytes = bytes.next_power_of_two().clamp(CHUNK_FIRST_BYTES, CHUNK_BYTES);
-    chunk.reserve_exact(bytes - chunk.len());
-    chunk.resize(bytes, 0);
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@
 //! moves, while it grows to that size; growing further allocates one more chunk and copies nothing, so that the offer
 //! with ten million reservations answers its next BUY as fast as the first.
 
-use super::fetch;
+use super::fetch::{fetch, fetch_at};
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
-use prefetch_index::prefetch_index;
 
 /// Bytes of a chunk: small enough to copy the first one while somebody waits, large enough that a large table has few.
 pub(super) const CHUNK_BYTES: usize = 1 << 19;
@@ -57,7 +56,7 @@ impl<T> Column<T> {
     #[inline]
     pub(crate) fn fetch_end(&self) {
         if let Some(chunk) = self.chunks.last() {
-            prefetch_index(chunk, chunk.len());
+            fetch_at(chunk, chunk.len());
         }
     }
 

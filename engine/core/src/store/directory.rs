@@ -1,6 +1,7 @@
 //! The positions of what has a name of its own: offers, campaigns, pools.
 //!
-//! The names stand close together beside their index: to find one among ten thousand touches none of the records.
+//! A directory stands beside the shelf of the records and gives the same positions. It has the names once more, so that
+//! to find one among ten thousand touches none of the records. Filled by the state alone.
 
 use super::{Index, TextHash};
 use crate::text::Text;

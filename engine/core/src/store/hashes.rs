@@ -30,6 +30,12 @@ impl Hashes {
 }
 
 impl TextHash {
+    /// A hash whose kept half is given.
+    #[cfg(test)]
+    pub(super) fn of_short(short: u32) -> Self {
+        TextHash(u64::from(short) << 32)
+    }
+
     /// The whole hash, for sketches.
     pub(crate) fn get(self) -> u64 {
         self.0

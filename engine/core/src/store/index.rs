@@ -2,19 +2,19 @@
 //!
 //! An entry is eight bytes: 32 bits of the hash and the position, so that growing never reads the texts again. Eight
 //! entries share a cache line. The first bits of a hash name its segment, the last ones its line there; what finds its
-//! line full goes to the next. A look-up reads one line (of those that find nothing, one in a hundred reads another after a
-//! split, one in three before the next) and compares its eight hashes at once. A full segment splits in two by one more
-//! bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never leaves two
-//! tables to search. (Fagin et al., "Extendible hashing", 1979.)
+//! line full goes to the next. A look-up reads one line (of those that find nothing, one in a hundred reads another
+//! after a split, one in three before the next) and compares its eight hashes at once. A full segment splits in two by
+//! one more bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never
+//! leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
 //!
 //! Entries are never removed, and nothing iterates over an index.
 
-use super::{TextHash, fetch};
+use super::TextHash;
+use super::fetch::fetch;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
-use prefetch_index::prefetch_index;
 use wide::u32x8;
 
 /// Entries of a line.
@@ -66,9 +66,9 @@ impl Index {
 
     /// Asks memory for the place of a hash, so that it is at hand for whoever looks the text up soon.
     #[inline]
-    pub(crate) fn fetch(&self, hash: TextHash) {
+    pub(crate) fn fetch_place(&self, hash: TextHash) {
         let short = hash.short();
-        self.segments[self.segment_of(short)].fetch(short);
+        self.segments[self.segment_of(short)].fetch_place(short);
     }
 
     /// Adds a text that is not in the index yet.
@@ -227,9 +227,8 @@ impl Line {
     fn only(&self, these: u32) -> Line {
         let mut line = Line::EMPTY;
         for (to, from) in places(these).enumerate() {
-            let (to, from) = (to % LINE_ENTRIES, from % LINE_ENTRIES);
-            line.hashes[to] = self.hashes[from];
-            line.positions[to] = self.positions[from];
+            // What a line has room for, said so that it need not be checked.
+            line.set(to % LINE_ENTRIES, self.entry(from % LINE_ENTRIES));
         }
         line
     }
@@ -237,8 +236,7 @@ impl Line {
     /// How many entries it has.
     #[inline]
     fn len(&self) -> usize {
-        let free = u32x8::new(self.positions).simd_eq(u32x8::ZERO).to_bitmask();
-        free.trailing_zeros() as usize
+        self.taken().trailing_ones() as usize
     }
 }
 
@@ -275,8 +273,10 @@ impl Segment {
     }
 
     #[inline]
-    fn fetch(&self, hash: u32) {
-        prefetch_index(&self.lines, self.wrap(hash as usize));
+    fn fetch_place(&self, hash: u32) {
+        if let Some(line) = self.lines.get(self.wrap(hash as usize)) {
+            fetch(line);
+        }
     }
 
     #[inline]
@@ -311,8 +311,8 @@ impl Segment {
         self.len += 1;
     }
 
-    /// The halves of a full segment: the entries whose first bit behind `depth − 1` others is not set, and those whose is.
-    /// `spare` becomes the lower one's lines if they are as many.
+    /// The halves of a full segment: the entries without the bit behind the first `depth − 1`, and those with it.
+    /// `spare` becomes the lines of the first if they are as many.
     ///
     /// An entry that lies on its own line goes to the same line of its half. Those that had found it full look for a
     /// place again, once all others have theirs.
@@ -322,18 +322,18 @@ impl Segment {
             lower = Segment::of(self.lines.len(), depth);
         }
         let mut halves = [lower, Segment::of(self.lines.len(), depth)];
-        let upper = 1 << (u32::BITS - depth);
+        let bit = 1 << (u32::BITS - depth);
         let last = self.lines.len() as u32 - 1;
         for (line, at) in self.lines.iter().zip(0..) {
-            let (home, upper) = (line.where_bits_are(last, at), line.where_bits_are(upper, upper));
-            for (half, places) in halves.iter_mut().zip([home & !upper, home & upper]) {
-                half.lines[at as usize] = line.only(places);
-                half.len += places.count_ones();
+            let (home, upper) = (line.where_bits_are(last, at), line.where_bits_are(bit, bit));
+            for (half, these) in halves.iter_mut().zip([home & !upper, home & upper]) {
+                half.lines[at as usize] = line.only(these);
+                half.len += these.count_ones();
             }
         }
         for (line, at) in self.lines.iter().zip(0..) {
             for place in places(line.taken() & !line.where_bits_are(last, at)) {
-                let half = usize::from(line.hashes[place] & upper != 0);
+                let half = usize::from(line.hashes[place] & bit != 0);
                 halves[half].put(line.entry(place));
             }
         }
@@ -379,6 +379,44 @@ mod tests {
             assert_eq!(index.find(hash(at), |found| found == at), Some(at));
             assert_eq!(at_once.find(hash(at), |found| found == at), Some(at));
         }
+    }
+
+    /// Puts texts of these hashes in, and looks for all of them after each thousand and at the end.
+    fn fill(hashes: &[u32]) {
+        let mut index = Index::default();
+        let find_all = |index: &Index, len: usize| {
+            for (at, &hash) in hashes[..len].iter().enumerate() {
+                let (hash, at) = (TextHash::of_short(hash), at as u32);
+                assert_eq!(index.find(hash, |found| found == at), Some(at), "among {len}");
+                assert_eq!(index.find(hash, |_| false), None, "among {len}");
+            }
+        };
+        for (at, &hash) in hashes.iter().enumerate() {
+            index.insert(TextHash::of_short(hash), at as u32);
+            if at % 1_000 == 0 {
+                find_all(&index, at);
+            }
+        }
+        find_all(&index, hashes.len());
+    }
+
+    /// Nearly all want the last line of a segment, so that they overflow into its first ones, on either side of a split.
+    #[test]
+    fn what_overflowed_round_the_end_of_a_segment_is_found_after_splits() {
+        let spread = |n: u32| n.wrapping_mul(0x9e37_79b9);
+        let hashes: Vec<u32> =
+            (0..9_000).map(|n| if n % 10 == 0 { spread(n) } else { spread(n) | 0x1ff }).collect();
+        fill(&hashes);
+    }
+
+    /// A segment in which texts of one beginning pile up grows long; once others have made more beginnings, it splits.
+    #[test]
+    fn a_segment_that_grew_long_splits_and_loses_nothing() {
+        let crowd = |n: u32| 0xabcd_0000 | (n.wrapping_mul(40_503) & 0xffff);
+        let spread = |n: u32| n.wrapping_mul(0x9e37_79b9);
+        let hashes: Vec<u32> =
+            (0..8_000).map(crowd).chain((0..30_000).map(spread)).chain((8_000..14_000).map(crowd)).collect();
+        fill(&hashes);
     }
 
     #[test]
