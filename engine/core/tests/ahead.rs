@@ -33,7 +33,7 @@ fn shop(journal: &mut Journal) -> Machine {
     }
     for number in 0..=OFFERS {
         let (name, mut offer) = (format!("o{number}"), Offer::with_stock(Money::cash(1_990), 150));
-        let name = if number % 5 == 0 {
+        let name = if number.is_multiple_of(5) {
             offer.stock = None;
             offer.takes = pools.iter().map(|pool| Take { pool: pool.as_str().into(), units: 1 }).collect();
             format!("{{c}}{name}")
@@ -56,7 +56,7 @@ fn names(batch: usize, place: usize) -> (String, String, String) {
         1 => batch,
         _ => place / 7,
     } % (OFFERS + 2);
-    let campaign = if number % 5 == 0 { "{c}" } else { "" };
+    let campaign = if number.is_multiple_of(5) { "{c}" } else { "" };
     let serial = (batch * BATCH + place) * 7 % 15_000;
     (format!("{campaign}o{number}"), format!("b{}", serial % 9_000), format!("r{serial}"))
 }
