@@ -7,7 +7,7 @@
 //! # Method
 //! - Cost is the server's processor time per BUY, user and system, over a timed window; the rate stands beside it.
 //! - Reservations: one server is filled; at each size a window of purchases is timed. Offers, connections, shards: a
-//!   server of its own for each size, the same number of purchases.
+//!   server of its own for each size, the same number of purchases; three rounds over all sizes, of each the median.
 //! - Everything runs in `sync`, pipeline 64 on 50 connections unless connections are what grows (then 16 in flight on
 //!   each). After each the audit must be OK and every unit accounted for.
 
