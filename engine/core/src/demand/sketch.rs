@@ -48,12 +48,12 @@ impl Sketch {
     /// Asks memory for where a buyer is counted.
     #[inline]
     pub(super) fn fetch_place(&self, hash: u64) {
-        fetch(&self.registers[(hash >> (64 - REGISTERS_LOG)) as usize]);
+        fetch(&self.registers[place(hash)]);
     }
 
     /// Adds one buyer by a well-mixed hash.
     pub(super) fn add(&mut self, hash: u64) {
-        let at = (hash >> (64 - REGISTERS_LOG)) as usize;
+        let at = place(hash);
         let rank = (hash << REGISTERS_LOG).leading_zeros().min(64 - REGISTERS_LOG) as u8 + 1;
         if rank > self.registers[at] {
             self.registers[at] = rank;
@@ -133,6 +133,12 @@ impl Sketch {
             if raw <= 2.5 * count && empty > 0 { count * libm::log(count / empty as f64) } else { raw };
         libm::round(estimate) as u64
     }
+}
+
+/// The register that a hash belongs to: its first bits.
+#[inline]
+fn place(hash: u64) -> usize {
+    (hash >> (64 - REGISTERS_LOG)) as usize
 }
 
 #[cfg(test)]

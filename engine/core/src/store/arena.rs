@@ -5,7 +5,7 @@
 //! bytes.
 
 use super::column::CHUNK_BYTES;
-use super::fetch::{fetch, fetch_at};
+use super::fetch::{fetch_end, fetch_way};
 use crate::text::{FREE_BYTES_MAX, Text};
 use alloc::vec::Vec;
 
@@ -43,17 +43,13 @@ impl Arena {
     /// Asks memory for what leads to the place of the next text.
     #[inline]
     pub(crate) fn fetch_way(&self) {
-        if let Some(chunk) = self.chunks.last() {
-            fetch(chunk);
-        }
+        fetch_way(&self.chunks);
     }
 
     /// Asks memory for the place of the next text, once what leads there is at hand.
     #[inline]
     pub(crate) fn fetch_end(&self) {
-        if let Some(chunk) = self.chunks.last() {
-            fetch_at(chunk, chunk.len());
-        }
+        fetch_end(&self.chunks);
     }
 
     /// Copies a text in.

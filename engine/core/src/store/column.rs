@@ -4,7 +4,7 @@
 //! moves, while it grows to that size; growing further allocates one more chunk and copies nothing, so that the offer
 //! with ten million reservations answers its next BUY as fast as the first.
 
-use super::fetch::{fetch, fetch_at};
+use super::fetch::{fetch_end, fetch_way};
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
 
@@ -47,17 +47,13 @@ impl<T> Column<T> {
     /// Asks memory for what leads to the place of the next record.
     #[inline]
     pub(crate) fn fetch_way(&self) {
-        if let Some(chunk) = self.chunks.last() {
-            fetch(chunk);
-        }
+        fetch_way(&self.chunks);
     }
 
     /// Asks memory for the place of the next record, once what leads there is at hand.
     #[inline]
     pub(crate) fn fetch_end(&self) {
-        if let Some(chunk) = self.chunks.last() {
-            fetch_at(chunk, chunk.len());
-        }
+        fetch_end(&self.chunks);
     }
 
     /// Whether more records fit: positions, and what lies one above them, stay within 32 bits.

@@ -1,15 +1,24 @@
 //! Asking memory for a place before it is needed. Waits for nothing that is asked for, and changes nothing.
 
+use alloc::vec::Vec;
 use prefetch_index::prefetch_index;
 
 /// Asks memory for the line on which a place begins.
 #[inline]
 pub(crate) fn fetch<T>(place: &T) {
-    fetch_at(core::slice::from_ref(place), 0);
+    prefetch_index(core::slice::from_ref(place), 0);
 }
 
-/// The same for a place among others, or for the one behind the last.
+/// Asks memory for what leads to the end of a table that lies in chunks.
 #[inline]
-pub(super) fn fetch_at<T>(places: &[T], at: usize) {
-    prefetch_index(places, at);
+pub(super) fn fetch_way<T>(chunks: &[Vec<T>]) {
+    chunks.last().into_iter().for_each(fetch);
+}
+
+/// Asks memory for the place behind the last of such a table, once what leads there is at hand.
+#[inline]
+pub(super) fn fetch_end<T>(chunks: &[Vec<T>]) {
+    if let Some(chunk) = chunks.last() {
+        prefetch_index(chunk, chunk.len());
+    }
 }
