@@ -132,12 +132,14 @@ impl Outbox {
 /// Wakes each connection once, however many of its runs came back. Hold no lock: whoever is woken may take the processor
 /// at once.
 pub(crate) fn wake_all(outboxes: &mut Vec<Arc<Outbox>>) {
-    for outbox in outboxes.iter() {
-        match &outbox.round {
-            None => outbox.waker.wake(),
-            Some(round) => round.list(outbox.waker.take()),
+    outboxes.retain(|outbox| match &outbox.round {
+        None => {
+            outbox.waker.wake();
+            false
         }
-    }
+        Some(round) => round.list(outbox.waker.take()),
+    });
+    // A call for each list, not for each connection: the task that is called may push this thread off its processor.
     for outbox in outboxes.drain(..) {
         if let Some(round) = &outbox.round {
             round.call();

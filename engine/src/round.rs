@@ -83,9 +83,13 @@ impl Round {
         }
     }
 
-    /// Lists a connection, unless somebody woke it already. [`Round::call`] has to follow.
-    pub(crate) fn list(&self, connection: Option<Waker>) {
-        self.listed.lock().connections.extend(connection);
+    /// Lists a connection, unless somebody woke it already. True for the first of a list: [`Round::call`] has to follow,
+    /// once for all that join it.
+    pub(crate) fn list(&self, connection: Option<Waker>) -> bool {
+        let connections = &mut self.listed.lock().connections;
+        let is_first = connections.is_empty() && connection.is_some();
+        connections.extend(connection);
+        is_first
     }
 
     /// Has a writer begin at the end of this round.

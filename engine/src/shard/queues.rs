@@ -15,9 +15,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-/// A batch takes no further run once it holds so many requests, a list counting for its entries: a fraction of a
-/// millisecond, so that the first of a batch does not wait long for the last.
-const BATCH_REQUESTS: usize = 1_024;
+/// A batch takes no further run once it holds so many requests, a list counting for its entries: about a millisecond, so
+/// that the first of a batch does not wait long for the last.
+const BATCH_REQUESTS: usize = 2_048;
 /// The most runs of one batch: each may wake a connection.
 const BATCH_RUNS_MAX: usize = 256;
 /// Looks ahead over so many requests at once: enough to wait for memory together, few enough that what was read is still
