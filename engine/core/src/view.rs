@@ -13,7 +13,7 @@ use crate::answer::{
 use crate::event::{Accepted, EventId, GroupIndex, OfferIndex};
 use crate::money::{Money, Units};
 use crate::request::StateFilter;
-use crate::state::{OfferState, PoolIndex, Reservation, State};
+use crate::state::{Group, OfferState, PoolIndex, Reservation, State};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::UnixMs;
@@ -33,18 +33,19 @@ impl State {
     ) -> ReservationAnswer<Text<'_>> {
         let offer = self.offer(offer);
         let row = offer.reservations.get(at);
-        let status = effective_status(offer, at, now);
+        let group = offer.group_of(row).map(|group| offer.groups.get(group));
+        let status = status_at(offer, row, group, now);
         let price = offer.reservations.price(row);
         ReservationAnswer {
             status,
-            id: offer.reservations.id(at),
+            id: offer.reservations.text(row.id),
             buyer: offer.reservations.buyer_id(row.buyer),
             qty: shown_qty(row, status),
             price,
             amount: price.times(row.qty),
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
             event: self.event_id(row.event),
-            group: offer.group_of(row).map(|group| group_part(offer, group)),
+            group: group.map(|group| group_part(offer, group)),
             replayed: false,
             late: false,
             owe: Money::ZERO,
@@ -96,7 +97,7 @@ impl State {
             view_member(offer, at, effective_status(offer, at, now))
         };
         GroupAnswer {
-            group: group_id(offer, at),
+            group: id_of_group(offer, row),
             state: row.state,
             leader: row.leader.map(|seat| buyer_of(reservation_of(seat.get() - 1))),
             size: offer.group_size(),
@@ -243,8 +244,12 @@ pub(crate) fn shown_qty(row: &Reservation, status: Status) -> Units {
 /// The status that counts at `now`: an unswept deadline and a running settlement show as over.
 pub(crate) fn effective_status(offer: &OfferState, at: u32, now: UnixMs) -> Status {
     let row = offer.reservations.get(at);
-    let group = offer.group_of(row).map(|group| offer.groups.get(group).state);
-    match (row.status, group) {
+    status_at(offer, row, offer.group_of(row).map(|group| offer.groups.get(group)), now)
+}
+
+/// The status that counts at `now` of a reservation whose seat belongs to `group`.
+fn status_at(offer: &OfferState, row: &Reservation, group: Option<&Group>, now: UnixMs) -> Status {
+    match (row.status, group.map(|group| group.state)) {
         (Status::Held, _) if offer.is_overdue(row, now) => Status::Released,
         (Status::Held, Some(GroupState::Failed)) => Status::Released,
         (Status::Paid, Some(GroupState::Failed)) => Status::Refunded,
@@ -255,14 +260,17 @@ pub(crate) fn effective_status(offer: &OfferState, at: u32, now: UnixMs) -> Stat
 
 /// A group's id: that of the reservation that opened it.
 pub(crate) fn group_id(offer: &OfferState, group: GroupIndex) -> Text<'_> {
-    let first = offer.groups.get(group).first.expect("I5: a group has a first leader");
+    id_of_group(offer, offer.groups.get(group))
+}
+
+fn id_of_group<'a>(offer: &'a OfferState, row: &Group) -> Text<'a> {
+    let first = row.first.expect("I5: a group has a first leader");
     offer.reservations.id(first.get() - 1)
 }
 
-fn group_part(offer: &OfferState, at: GroupIndex) -> GroupPart<Text<'_>> {
-    let row = offer.groups.get(at);
+fn group_part<'a>(offer: &'a OfferState, row: &Group) -> GroupPart<Text<'a>> {
     GroupPart {
-        group: group_id(offer, at),
+        group: id_of_group(offer, row),
         state: row.state,
         seats_left: if row.state == GroupState::Open { offer.group_size() - row.seats } else { 0 },
         expires: offer.group_deadline(row),

@@ -84,13 +84,12 @@ impl State {
         let seq = self.seq;
         let state = self.offer_mut(offer);
         let deadline = state.stored_deadline(expires);
-        let group = state.groups.open(GroupOrigin { deadline, event: seq });
-        state.groups.list(group, state.listing());
+        // Its opener's acceptance, which follows, puts it into the orders.
+        state.groups.open(GroupOrigin { deadline, event: seq });
         if state.reserves_groups() {
             let seats = u64::from(state.group_size());
             self.each_take(offer, |pool, units| pool.hold(units * seats));
         }
-        self.schedule_groups(offer);
     }
 
     /// Keeps one agenda entry for the first of the offer's open groups; call it after a change of their order.

@@ -76,7 +76,7 @@ fn audit_orders(offer: &OfferState, at: u32, findings: &mut Findings) {
     let is_open = row.state == GroupState::Open;
     let free = offer.group_size().saturating_sub(row.seats);
     let is_listed = offer.groups.by_free.contains(&(free, row.deadline, at));
-    let has_deadline = offer.groups.deadlines.contains(&row.due(GroupIndex(at)));
+    let has_deadline = offer.groups.deadlines.contains(&row.due(GroupIndex(at), offer.group_size()));
     findings.expect(is_listed == is_open && has_deadline == is_open, || {
         format!("I5: group {at} of offer {} stands in the wrong orders", offer.id())
     });

@@ -212,10 +212,10 @@ impl Machine {
             return;
         }
         state.groups_due = None;
-        let Some(&(deadline, is_paid, group)) = state.groups.deadlines.first() else { return };
+        let Some(&(deadline, _, group)) = state.groups.deadlines.first() else { return };
         let group = GroupIndex(group);
         if state.real_deadline(deadline) <= due.at {
-            if is_paid {
+            if state.groups.get(group).is_all_paid() {
                 self.judge(offer, group, now, record);
             } else {
                 self.end_holds_of(offer, group, now, record);

@@ -17,7 +17,7 @@ pub(crate) struct Groups {
     pub(crate) seats: Column<Seating>,
     /// Open groups, nearest to full first: (free seats, deadline, group).
     pub(crate) by_free: BTreeSet<(u32, i64, u32)>,
-    /// Open groups by deadline: (deadline, whether every seat is paid, group). At one instant holds end before any group
+    /// Open groups by deadline: (deadline, whether every taken seat is paid, group). At one instant holds end before any group
     /// is judged, so that a merge finds no seat held that is over: groups with unpaid seats come first.
     pub(crate) deadlines: BTreeSet<(i64, bool, u32)>,
     /// Open groups that another may take in: (paid seats, group). Kept only where the rule says `merge`.
@@ -92,9 +92,20 @@ struct Places {
 }
 
 impl Group {
-    /// Its place in the order of deadlines.
-    pub(crate) fn due(&self, group: GroupIndex) -> (i64, bool, u32) {
-        (self.deadline, self.paid == self.seats, group.0)
+    /// Its place in the order of deadlines. A full group that is paid forms with its last payment and keeps its place until
+    /// then.
+    pub(crate) fn due(&self, group: GroupIndex, size: u32) -> (i64, bool, u32) {
+        (self.deadline, self.is_all_paid() && self.seats < size, group.0)
+    }
+
+    /// Whether every taken seat is paid.
+    pub(crate) fn is_all_paid(&self) -> bool {
+        self.paid == self.seats
+    }
+
+    /// Whether it stands in the orders: from its opener's acceptance until it is over.
+    fn is_listed(&self) -> bool {
+        self.state == GroupState::Open && self.first.is_some()
     }
 }
 
@@ -152,13 +163,13 @@ impl Groups {
     fn places(&self, group: GroupIndex, rule: Listing) -> Places {
         let row = &self.rows[group.0];
         assert!(row.seats <= rule.size, "I5: a group has more members than seats");
-        if row.state != GroupState::Open {
+        if !row.is_listed() {
             return Places::default();
         }
-        let moves_whole = row.seats > 0 && row.paid == row.seats && row.may_join == row.seats;
+        let moves_whole = row.seats > 0 && row.is_all_paid() && row.may_join == row.seats;
         Places {
             by_free: Some((rule.size - row.seats, row.deadline, group.0)),
-            due: Some(row.due(group)),
+            due: Some(row.due(group, rule.size)),
             mergeable: (rule.merges && moves_whole).then_some((row.paid, group.0)),
         }
     }
