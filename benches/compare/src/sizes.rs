@@ -24,12 +24,9 @@ pub(crate) struct Sizes {
     pub(crate) core_journal: u64,
     /// Requests of the closed loop that finds a maximum.
     pub(crate) calibration: u64,
-    /// Seconds of one latency run: short, since a run in which the machine stood still is thrown away.
+    /// Seconds of one latency run, beside a sweep and as a point of a curve too: short, since a run in which the machine
+    /// stood still is thrown away.
     pub(crate) latency_s: f64,
-    /// Seconds of one latency run beside a sweep.
-    pub(crate) sweep_s: f64,
-    /// Seconds of one point of a latency curve.
-    pub(crate) curve_s: f64,
     /// Reservations, and groups, that fall due in one instant.
     pub(crate) swept_holds: u64,
     pub(crate) swept_groups: u64,
@@ -56,8 +53,6 @@ impl Sizes {
             core_journal: 4_000_000,
             calibration: 200_000,
             latency_s: 2.0,
-            sweep_s: 6.0,
-            curve_s: 4.0,
             swept_holds: 1_000_000,
             swept_groups: 100_000,
             ceiling: 2_000_000,
@@ -81,8 +76,6 @@ impl Sizes {
             core_journal: 200_000,
             calibration: 50_000,
             latency_s: 1.0,
-            sweep_s: 1.0,
-            curve_s: 0.5,
             swept_holds: 50_000,
             swept_groups: 5_000,
             ceiling: 100_000,

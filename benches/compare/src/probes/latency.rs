@@ -58,20 +58,21 @@ pub(super) async fn run(field: &Field, sizes: &Sizes, round: u32) -> Result<Vec<
 }
 
 /// One percentile of a run.
-struct Percentile {
+pub(crate) struct Percentile {
     name: &'static str,
-    latency_us: fn(&Point) -> f64,
+    pub(crate) latency_us: fn(&Point) -> f64,
     lag_us: fn(&Point) -> f64,
 }
 
-const PERCENTILES: [Percentile; 2] = [
+/// 99 of 100, and 999 of 1,000.
+pub(crate) const PERCENTILES: [Percentile; 2] = [
     Percentile { name: "latency-p99", latency_us: |point| point.p99_us, lag_us: |point| point.lag_p99_us },
     Percentile { name: "latency-p999", latency_us: |point| point.p999_us, lag_us: |point| point.lag_p999_us },
 ];
 
 impl Percentile {
     /// Whether the generator of a run was late, measured against the run or the one beside it, whichever was faster.
-    fn is_late(&self, run: &Point, beside: &Point) -> bool {
+    pub(crate) fn is_late(&self, run: &Point, beside: &Point) -> bool {
         let faster = (self.latency_us)(run).min((self.latency_us)(beside));
         (self.lag_us)(run) > lag_max_us(faster)
     }
@@ -85,11 +86,6 @@ impl Percentile {
         );
         Reading { name, ours: latencies.0, peer: Some(latencies.1), note: Some(note) }
     }
-}
-
-/// Whether the generator of a run was late at either percentile, measured as [`Percentile::is_late`] does.
-pub(super) fn is_late(run: &Point, beside: &Point) -> bool {
-    PERCENTILES.iter().any(|percentile| percentile.is_late(run, beside))
 }
 
 /// BUYs per second: half of Redis's maximum.
