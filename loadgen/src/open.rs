@@ -13,7 +13,7 @@ mod connection;
 mod part;
 mod run;
 mod timer;
-mod urgency;
+pub mod urgency;
 
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 
-use crate::plan::Plan;
+use crate::plan::{IntentIndex, Plan};
 use crate::record::Recorder;
 use crate::verdict::Outcome;
 use part::Part;
@@ -62,6 +62,10 @@ pub struct RunResult {
     pub recorder: Recorder,
     /// Every answer, in no order across connections.
     pub outcomes: Vec<Outcome>,
+    /// How late each command was sent, in nanoseconds.
+    pub lags_ns: Vec<(IntentIndex, u64)>,
+    /// The first intended moment.
+    pub started: Instant,
     /// From the first intended moment to the last answer.
     pub elapsed: Duration,
     /// Connections that broke during the run.
@@ -95,6 +99,8 @@ pub fn run(plan: &Arc<Plan>, options: &OpenLoop, bar: &ProgressBar) -> Result<Ru
     let mut result = RunResult {
         recorder: Recorder::new(plan.intents.last().map_or(0, |intent| intent.due_ns)),
         outcomes: Vec::new(),
+        lags_ns: Vec::new(),
+        started: *start.moment.get_or_init(now),
         elapsed: Duration::ZERO,
         broken_count: 0,
         client_cpu_s: Some(0.0),
@@ -110,6 +116,7 @@ impl RunResult {
     fn add(&mut self, part: Self) {
         self.recorder.add(&part.recorder);
         self.outcomes.extend(part.outcomes);
+        self.lags_ns.extend(part.lags_ns);
         self.elapsed = self.elapsed.max(part.elapsed);
         self.broken_count += part.broken_count;
         self.client_cpu_s = self.client_cpu_s.zip(part.client_cpu_s).map(|(all, part)| all + part);

@@ -53,6 +53,19 @@ pub(crate) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     thread::scope(|scope| scope.spawn(on_its_core).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// The cores that this program may use.
+pub(crate) fn of_the_machine() -> Result<Vec<usize>> {
+    let cores = sched_getaffinity(None).context("cannot ask for the cores")?;
+    Ok((0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core)).collect())
+}
+
+/// Keeps the calling thread on one core.
+pub(crate) fn stay_on(core: usize) -> Result<()> {
+    let mut only = CpuSet::new();
+    only.set(core);
+    sched_setaffinity(None, &only).with_context(|| format!("cannot stay on core {core}"))
+}
+
 /// Who runs where.
 struct Split {
     servers: CpuSet,

@@ -62,7 +62,7 @@ impl Field {
     ) -> Result<Self> {
         let wanted = |subject| rows.iter().any(|row| row.subjects.contains(&subject));
         let wants_redis = [Subject::Redis, Subject::RedisAlways, Subject::RedisOff].into_iter().any(wanted)
-            || probes.iter().any(|probe| matches!(probe.kind, Kind::Latency | Kind::Sweeps | Kind::Recovery));
+            || probes.iter().any(|probe| probe.kind.uses_redis());
         let redis = wants_redis.then(Redis::find).transpose()?;
         let benchmark =
             rows.iter().any(|row| row.load == Load::RedisBenchmark).then(Benchmark::find).transpose()?;

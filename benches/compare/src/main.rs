@@ -53,6 +53,7 @@ mod recovery;
 mod report;
 mod rows;
 mod sizes;
+mod stalls;
 mod stub;
 mod targets;
 

@@ -32,7 +32,8 @@ pub(crate) async fn run(probe: &Probe, field: &Field, sizes: &Sizes, round: u32)
         Kind::Growth => growth_ratios(field, sizes).await,
         Kind::Recovery => recovery_of(field, sizes).await,
         Kind::Spike => spike::run(field, sizes).await,
-        Kind::Sweeps => sweeps::run(field, sizes).await,
+        Kind::SweptHolds => sweeps::holds(field, sizes).await,
+        Kind::SweptGroups => sweeps::groups(field, sizes).await,
         Kind::Ceiling => ceiling::run(field, sizes).await,
     }
 }

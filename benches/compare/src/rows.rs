@@ -186,8 +186,16 @@ pub(crate) enum Kind {
     Growth,
     Recovery,
     Spike,
-    Sweeps,
+    SweptHolds,
+    SweptGroups,
     Ceiling,
+}
+
+impl Kind {
+    /// Whether Redis has its turn in it.
+    pub(crate) fn uses_redis(self) -> bool {
+        matches!(self, Self::Latency | Self::SweptHolds | Self::SweptGroups | Self::Recovery)
+    }
 }
 
 /// One probe.
@@ -216,7 +224,8 @@ pub(crate) const PROBES: &[Probe] = &[
     once("allocations", Kind::Allocations),
     once("memory", Kind::Memory),
     once("spike", Kind::Spike),
-    once("sweeps", Kind::Sweeps),
+    once("sweeps-holds", Kind::SweptHolds),
+    once("sweeps-groups", Kind::SweptGroups),
     once("ceiling", Kind::Ceiling),
     once("growth", Kind::Growth),
     once("recovery", Kind::Recovery),

@@ -3,23 +3,27 @@
 //! Called by the comparison harness, once for each rate. Stampede's and Redis's books are compared with the answers
 //! afterwards, and a difference fails the point; a peer without books is driven alone.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::Pair;
 use crate::class::Class;
 use crate::feed::{self, Mark};
+use crate::latency::latency_histogram;
 use crate::ledger;
-use crate::open::{self, OpenLoop, Peer};
-use crate::plan::Plan;
+use crate::open::{self, OpenLoop, Peer, RunResult};
+use crate::plan::{IntentIndex, Plan};
 use crate::population::Crowd;
-use crate::report::RunReport;
+use crate::report::{Percentiles, RunReport};
 use crate::schedule::{Arrivals, Schedule, Shape};
 use crate::setup;
+use crate::verdict::Verdict;
 use crate::wire::client::Client;
 
 /// Commands in flight on one connection; more wait in the client, and their wait counts.
@@ -51,7 +55,8 @@ pub struct Drive {
     pub prefix: &'static str,
 }
 
-/// What came of it. Latencies count from the intended moment, in microseconds.
+/// What came of it. Latencies count from the intended moment, in microseconds; these and lag are of the commands that
+/// count, everything else is of all.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     /// BUYs that were due, per second.
@@ -68,12 +73,14 @@ pub struct Point {
     pub lag_p99_us: f64,
     /// The same, 999 of 1,000.
     pub lag_p999_us: f64,
-    /// Whether the latencies say more about the generator than about the server.
-    pub lag_matters: bool,
     /// Turned away by overload.
     pub busy: u64,
     /// Answered too late, or never.
     pub timeouts: u64,
+    /// Of the commands, the part that counts: the machine did not stand still about them.
+    pub counted: f64,
+    /// How many commands count.
+    pub count: u64,
     /// CPU time of the client per command, where the system tells.
     pub client_cpu_us_per_command: Option<f64>,
     /// Whether the client's thread ran ahead of all ordinary ones.
@@ -122,11 +129,12 @@ pub fn prepare(addr: &str, target: Target, drive: Drive) -> Result<Ready> {
 }
 
 impl Ready {
-    /// Drives the server and compares its books with its answers.
+    /// Drives the server and compares its books with its answers. `spoilt` is asked afterwards which due moments do not
+    /// count, in nanoseconds from the start that it is given, in any order.
     ///
     /// # Errors
     /// The server cannot be reached, or its books differ from its answers.
-    pub fn run(self) -> Result<Point> {
+    pub fn run(self, spoilt: impl FnOnce(Instant) -> Vec<Range<u64>>) -> Result<Point> {
         let (plan, open, bar) = (&self.plan, &self.open, ProgressBar::hidden());
         let (result, judgement) = match self.target {
             Target::Stampede => {
@@ -143,8 +151,9 @@ impl Ready {
             }
             Target::Unchecked => (open::run(plan, open, &bar)?, None),
         };
+        let counting = Counting::of(plan, &result, open.timeout, &spoilt(result.started));
         let report = RunReport::new(String::new(), plan.intents.len(), result, judgement);
-        Ok(Point::of(&report, self.due_per_s))
+        Ok(Point::of(&report, &counting, self.due_per_s))
     }
 }
 
@@ -168,8 +177,43 @@ fn crowd(intents: usize, drive: Drive) -> Crowd {
     }
 }
 
+/// The commands that count.
+struct Counting {
+    latency_ns: Histogram<u64>,
+    lag_ns: Histogram<u64>,
+    /// The part of all that they are.
+    share: f64,
+}
+
+impl Counting {
+    fn of(plan: &Plan, result: &RunResult, timeout: Duration, spoilt: &[Range<u64>]) -> Self {
+        let mut counting = Self { latency_ns: latency_histogram(), lag_ns: latency_histogram(), share: 0.0 };
+        let is_spoilt: Vec<bool> = plan.intents.iter().map(|intent| is_in(intent.due_ns, spoilt)).collect();
+        let counts = |intent: IntentIndex| !is_spoilt[intent as usize];
+        for outcome in result.outcomes.iter().filter(|outcome| counts(outcome.intent)) {
+            // What was never answered is as late as can be.
+            let latency_ns = match outcome.verdict {
+                Verdict::Lost => timeout.as_nanos() as u64,
+                _ => outcome.heard_ns.saturating_sub(plan.intents[outcome.intent as usize].due_ns),
+            };
+            counting.latency_ns.saturating_record(latency_ns);
+        }
+        for &(_, lag_ns) in result.lags_ns.iter().filter(|(intent, _)| counts(*intent)) {
+            counting.lag_ns.saturating_record(lag_ns);
+        }
+        counting.share = counting.latency_ns.len() as f64 / (result.outcomes.len() as f64).max(1.0);
+        counting
+    }
+}
+
+fn is_in(due_ns: u64, spoilt: &[Range<u64>]) -> bool {
+    spoilt.iter().any(|span| span.contains(&due_ns))
+}
+
 impl Point {
-    fn of(report: &RunReport, due_per_s: f64) -> Self {
+    fn of(report: &RunReport, counting: &Counting, due_per_s: f64) -> Self {
+        let latency = Percentiles::of(&counting.latency_ns);
+        let lag = Percentiles::of(&counting.lag_ns);
         let accepted = |slice: &crate::report::SliceReport| {
             let count = slice.answers.get(Class::Accepted.name()).copied().unwrap_or(0);
             count as f64 / slice.length_s
@@ -177,12 +221,13 @@ impl Point {
         Self {
             due_per_s,
             goodput_per_s: report.goodput_per_s,
-            p50_us: report.latency.p50_us,
-            p99_us: report.latency.p99_us,
-            p999_us: report.latency.p999_us,
-            lag_p99_us: report.lag.p99_us,
-            lag_p999_us: report.lag.p999_us,
-            lag_matters: report.lag_matters,
+            p50_us: latency.p50_us,
+            p99_us: latency.p99_us,
+            p999_us: latency.p999_us,
+            lag_p99_us: lag.p99_us,
+            lag_p999_us: lag.p999_us,
+            counted: counting.share,
+            count: counting.latency_ns.len(),
             busy: report.count(Class::Busy),
             timeouts: report.count(Class::Timeout),
             client_cpu_us_per_command: report.client_cpu_us_per_command,

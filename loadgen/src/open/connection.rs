@@ -99,8 +99,7 @@ impl Connection {
         let at_ns = run.at_ns(now());
         let fresh_start = self.queue.len() - std::mem::take(&mut self.fresh_count);
         for &index in self.queue.range(fresh_start..) {
-            let due_ns = run.intent(index).due_ns;
-            run.recorder.lag(at_ns.saturating_sub(due_ns));
+            run.lag(index, at_ns);
         }
     }
 

@@ -92,7 +92,7 @@ impl Part {
     /// Sends everything at its time, and waits for the last answer or its timeout.
     pub(super) fn play(mut self, started: Instant) -> Result<RunResult> {
         self.run.start(started);
-        let is_urgent = urgency::raise();
+        let is_urgent = urgency::raise(urgency::BUYER);
         let cpu_before = cpu::thread_cpu_s();
         self.turn_until_done()?;
         let client_cpu_s = cpu_before.zip(cpu::thread_cpu_s()).map(|(before, after)| after - before);
@@ -100,6 +100,8 @@ impl Part {
         Ok(RunResult {
             recorder: run.recorder.clone(),
             outcomes: std::mem::take(&mut run.outcomes),
+            lags_ns: std::mem::take(&mut run.lags_ns),
+            started,
             elapsed: Duration::from_nanos(run.last_answer_ns),
             broken_count: run.broken_count,
             client_cpu_s,

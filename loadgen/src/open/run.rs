@@ -25,6 +25,7 @@ pub(super) struct Run {
     pub(super) options: OpenLoop,
     pub(super) recorder: Recorder,
     pub(super) outcomes: Vec<Outcome>,
+    pub(super) lags_ns: Vec<(IntentIndex, u64)>,
     /// When the last answer came, in nanoseconds from the start.
     pub(super) last_answer_ns: u64,
     pub(super) broken_count: u64,
@@ -50,9 +51,12 @@ impl Run {
         // Written once and emptied: the pages are there before the run, and not first touched in it.
         let mut outcomes = vec![Outcome::lost(0); commands];
         outcomes.clear();
+        let mut lags_ns = vec![(0, u64::MAX); commands];
+        lags_ns.clear();
         Self {
             recorder: Recorder::new(duration_ns),
             outcomes,
+            lags_ns,
             last_answer_ns: 0,
             broken_count: 0,
             open_count: 0,
@@ -93,6 +97,13 @@ impl Run {
             Peer::Redis { sha } => self.plan.write_redis(intent, sha, out),
         }
         true
+    }
+
+    /// Counts how late a command is sent.
+    pub(super) fn lag(&mut self, index: IntentIndex, at_ns: u64) {
+        let lag_ns = at_ns.saturating_sub(self.intent(index).due_ns);
+        self.recorder.lag(lag_ns);
+        self.lags_ns.push((index, lag_ns));
     }
 
     /// Takes the answer to a command.

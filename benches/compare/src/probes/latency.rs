@@ -13,9 +13,10 @@ use crate::peers::redis::Fsync;
 use crate::peers::stampede::Mode;
 use crate::rows::{Load, Subject};
 use crate::sizes::Sizes;
+use crate::stalls::Watch;
 use crate::targets::Reading;
 use anyhow::{Result, ensure};
-use stampede_loadgen::compare::point::{self, Drive, Point, Target};
+use stampede_loadgen::compare::point::{self, Drive, Point, Ready, Target};
 use stampede_loadgen::report::lag_max_us;
 use stampede_loadgen::schedule::Shape;
 use std::net::SocketAddr;
@@ -62,27 +63,49 @@ pub(crate) struct Percentile {
     name: &'static str,
     pub(crate) latency_us: fn(&Point) -> f64,
     lag_us: fn(&Point) -> f64,
+    /// The part of all that is slower.
+    beyond: f64,
 }
+
+/// So many have to be slower than a percentile.
+const BEYOND_MIN: f64 = 10.0;
 
 /// 99 of 100, and 999 of 1,000.
 pub(crate) const PERCENTILES: [Percentile; 2] = [
-    Percentile { name: "latency-p99", latency_us: |point| point.p99_us, lag_us: |point| point.lag_p99_us },
-    Percentile { name: "latency-p999", latency_us: |point| point.p999_us, lag_us: |point| point.lag_p999_us },
+    Percentile {
+        name: "latency-p99",
+        latency_us: |point| point.p99_us,
+        lag_us: |point| point.lag_p99_us,
+        beyond: 0.01,
+    },
+    Percentile {
+        name: "latency-p999",
+        latency_us: |point| point.p999_us,
+        lag_us: |point| point.lag_p999_us,
+        beyond: 0.001,
+    },
 ];
 
 impl Percentile {
-    /// Whether the generator of a run was late, measured against the run or the one beside it, whichever was faster.
+    /// Whether the generator of a run was late, measured against the run or the one beside it, whichever was faster; or the
+    /// machine stood still so often that too few commands count.
     pub(crate) fn is_late(&self, run: &Point, beside: &Point) -> bool {
         let faster = (self.latency_us)(run).min((self.latency_us)(beside));
-        (self.lag_us)(run) > lag_max_us(faster)
+        (self.lag_us)(run) > lag_max_us(faster) || (run.count as f64) * self.beyond < BEYOND_MIN
     }
 
     fn reading(&self, rate: f64, ours: &Point, theirs: &Point, thrown_away: usize) -> Reading {
-        let Self { name, latency_us, lag_us } = *self;
+        let Self { name, latency_us, lag_us, .. } = *self;
         let (latencies, lags) = ((latency_us(ours), latency_us(theirs)), (lag_us(ours), lag_us(theirs)));
         let note = format!(
-            "at {rate:.0} a second: {:.0} µs, Redis {:.0} µs; lag {:.0} and {:.0} µs; {thrown_away} pairs thrown away",
-            latencies.0, latencies.1, lags.0, lags.1
+            "at {rate:.0} a second: {:.0} µs, Redis {:.0} µs; lag {:.0} and {:.0} µs; {:.0} and {:.0} % counted; \
+             {thrown_away} pairs thrown away",
+            latencies.0,
+            latencies.1,
+            lags.0,
+            lags.1,
+            ours.counted * 100.0,
+            theirs.counted * 100.0
         );
         Reading { name, ours: latencies.0, peer: Some(latencies.1), note: Some(note) }
     }
@@ -119,6 +142,16 @@ pub(crate) async fn play(
 ) -> Result<Point> {
     let address = address.to_string();
     process_id.map(cores::keep_off).transpose()?;
-    tokio::task::spawn_blocking(move || cores::alone(|| point::prepare(&address, target, drive)?.run())?)
-        .await?
+    let ready = point::prepare(&address, target, drive)?;
+    run_watched(ready).await
+}
+
+/// Drives a server from a core of its own. What was due while the machine stood still does not count.
+pub(super) async fn run_watched(ready: Ready) -> Result<Point> {
+    let run = || {
+        // Before the generator has its core: a witness sits on each.
+        let watch = Watch::begin()?;
+        cores::alone(|| ready.run(|started| watch.end(started)))?
+    };
+    tokio::task::spawn_blocking(run).await?
 }

@@ -58,46 +58,53 @@ enum Due {
 /// the instant of the deadlines everything was back.
 type InTime = [Option<(Point, Duration)>; PERCENTILES.len()];
 
-pub(super) async fn run(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
-    let load = (half_of_redis(field, sizes).await?, sizes.latency_s);
+pub(super) async fn holds(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
+    let names = ["sweeps-holds-p99", "sweeps-holds-p999"];
+    run(field, sizes, Due::Holds(sizes.swept_holds), names, "sweeps-holds-busy").await
+}
+
+pub(super) async fn groups(field: &Field, sizes: &Sizes) -> Result<Vec<Reading>> {
+    let names = ["sweeps-groups-p99", "sweeps-groups-p999"];
+    run(field, sizes, Due::Groups(sizes.swept_groups), names, "sweeps-groups-busy").await
+}
+
+async fn run(
+    field: &Field,
+    sizes: &Sizes,
+    due: Due,
+    names: [&'static str; PERCENTILES.len()],
+    busy: &'static str,
+) -> Result<Vec<Reading>> {
+    let (rate, seconds) = (half_of_redis(field, sizes).await?, sizes.latency_s);
+    let load = (rate, seconds);
     let redis = redis_in_time(field, load).await.context("Redis")?;
+    let calm = in_time(field, due, NOT_SOON, load, &redis).await.context("with nothing due")?;
+    let swept = in_time(field, due, SOON, load, &redis).await.context(due.title())?;
     let mut readings = Vec::new();
-    let holds =
-        (Due::Holds(sizes.swept_holds), ["sweeps-holds-p99", "sweeps-holds-p999"], "sweeps-holds-busy");
-    let groups =
-        (Due::Groups(sizes.swept_groups), ["sweeps-groups-p99", "sweeps-groups-p999"], "sweeps-groups-busy");
-    for (due, names, busy) in [holds, groups] {
-        let calm = in_time(field, due, NOT_SOON, load, &redis).await.context("with nothing due")?;
-        let swept = in_time(field, due, SOON, load, &redis).await.context(due.title())?;
-        for (at, (percentile, name)) in PERCENTILES.iter().zip(names).enumerate() {
-            let figure = percentile.latency_us;
-            let (Some((ours, back)), Some((theirs, _))) = (&swept[at], &redis[at]) else { continue };
-            let calm = calm[at].as_ref().map(|(calm, _)| format!(", {:.0} with nothing due", figure(calm)));
-            readings.push(Reading {
-                name,
-                ours: figure(ours),
-                peer: Some(figure(theirs)),
-                note: Some(format!(
-                    "{} at {:.0} a second: {:.0} µs{}, Redis {:.0}; {} of {:.0} BUYs turned away as BUSY, all units \
-                     back after {:.2} s; lag p99 {:.0}, p99.9 {:.0} µs",
-                    due.title(),
-                    load.0,
-                    figure(ours),
-                    calm.unwrap_or_default(),
-                    figure(theirs),
-                    ours.busy,
-                    ours.due_per_s * load.1,
-                    back.as_secs_f64(),
-                    ours.lag_p99_us,
-                    ours.lag_p999_us
-                )),
-            });
-        }
-        // An answer that turns a buyer away is a fast one: its share belongs beside the latencies.
-        let of_any = swept.iter().flatten().next();
-        let share = of_any.map(|(swept, _)| swept.busy as f64 / (swept.due_per_s * load.1));
-        readings.extend(share.map(|share| Reading::alone(busy, share)));
+    for (at, (percentile, name)) in PERCENTILES.iter().zip(names).enumerate() {
+        let figure = percentile.latency_us;
+        let (Some((ours, back)), Some((theirs, _))) = (&swept[at], &redis[at]) else { continue };
+        let calm = calm[at].as_ref().map(|(calm, _)| format!(", {:.0} with nothing due", figure(calm)));
+        let note = format!(
+            "{} at {rate:.0} a second: {:.0} µs{}, Redis {:.0}; {} of {:.0} BUYs turned away as BUSY, all units back \
+             after {:.2} s; lag p99 {:.0}, p99.9 {:.0} µs, {:.0} % counted",
+            due.title(),
+            figure(ours),
+            calm.unwrap_or_default(),
+            figure(theirs),
+            ours.busy,
+            ours.due_per_s * seconds,
+            back.as_secs_f64(),
+            ours.lag_p99_us,
+            ours.lag_p999_us,
+            ours.counted * 100.0
+        );
+        readings.push(Reading { name, ours: figure(ours), peer: Some(figure(theirs)), note: Some(note) });
     }
+    // An answer that turns a buyer away is a fast one: its share belongs beside the latencies.
+    let of_any = swept.iter().flatten().next();
+    let share = of_any.map(|(swept, _)| swept.busy as f64 / (swept.due_per_s * seconds));
+    readings.extend(share.map(|share| Reading::alone(busy, share)));
     Ok(readings)
 }
 
@@ -106,6 +113,10 @@ async fn redis_in_time(field: &Field, (rate, seconds): (f64, f64)) -> Result<InT
     let mut found = InTime::default();
     for _ in 0..REDIS_ATTEMPTS_MAX {
         let point = latency::point(field, Subject::Redis, rate, seconds).await?;
+        eprintln!(
+            "DEBUG Redis: p50 {:.0} p99 {:.0} p999 {:.0} lag {:.0} {:.0} counted {:.2}",
+            point.p50_us, point.p99_us, point.p999_us, point.lag_p99_us, point.lag_p999_us, point.counted
+        );
         if keep(&mut found, &(point, Duration::ZERO), |_, point| point) {
             return Ok(found);
         }
@@ -124,6 +135,18 @@ async fn in_time(
     let mut found = InTime::default();
     for _ in 0..ATTEMPTS_MAX {
         let run = one(field, due, after, load).await?;
+        eprintln!(
+            "DEBUG {} after {after:?}: p50 {:.0} p99 {:.0} p999 {:.0} lag {:.0} {:.0} counted {:.2} busy {} back {:?}",
+            due.title(),
+            run.0.p50_us,
+            run.0.p99_us,
+            run.0.p999_us,
+            run.0.lag_p99_us,
+            run.0.lag_p999_us,
+            run.0.counted,
+            run.0.busy,
+            run.1
+        );
         if keep(&mut found, &run, |at, point| redis[at].as_ref().map_or(point, |(beside, _)| beside)) {
             return Ok(found);
         }
@@ -184,7 +207,7 @@ async fn one(
         stop_until(&server, sold + SOON + ROOM).await?;
         back = tokio::spawn(all_back(server.address));
     }
-    let point = tokio::task::spawn_blocking(move || cores::alone(|| ready.run())).await???;
+    let point = latency::run_watched(ready).await?;
     let back = back.await??;
     due.check(server.address, after)?;
     Ok((point, back))
