@@ -68,7 +68,9 @@ pub(crate) struct Percentile {
 }
 
 /// So many have to be slower than a percentile.
-const BEYOND_MIN: f64 = 10.0;
+const BEYOND_MIN: f64 = 5.0;
+/// So great a part of the commands has to count.
+const COUNTED_MIN: f64 = 0.5;
 
 /// 99 of 100, and 999 of 1,000.
 pub(crate) const PERCENTILES: [Percentile; 2] = [
@@ -91,7 +93,8 @@ impl Percentile {
     /// machine stood still so often that too few commands count.
     pub(crate) fn is_late(&self, run: &Point, beside: &Point) -> bool {
         let faster = (self.latency_us)(run).min((self.latency_us)(beside));
-        (self.lag_us)(run) > lag_max_us(faster) || (run.count as f64) * self.beyond < BEYOND_MIN
+        let counts_too_few = run.counted < COUNTED_MIN || run.count as f64 * self.beyond < BEYOND_MIN;
+        counts_too_few || (self.lag_us)(run) > lag_max_us(faster)
     }
 
     fn reading(&self, rate: f64, ours: &Point, theirs: &Point, thrown_away: usize) -> Reading {

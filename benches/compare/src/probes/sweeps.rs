@@ -113,10 +113,7 @@ async fn redis_in_time(field: &Field, (rate, seconds): (f64, f64)) -> Result<InT
     let mut found = InTime::default();
     for _ in 0..REDIS_ATTEMPTS_MAX {
         let point = latency::point(field, Subject::Redis, rate, seconds).await?;
-        eprintln!(
-            "DEBUG Redis: p50 {:.0} p99 {:.0} p999 {:.0} lag {:.0} {:.0} counted {:.2}",
-            point.p50_us, point.p99_us, point.p999_us, point.lag_p99_us, point.lag_p999_us, point.counted
-        );
+        tell("Redis", &point);
         if keep(&mut found, &(point, Duration::ZERO), |_, point| point) {
             return Ok(found);
         }
@@ -135,18 +132,7 @@ async fn in_time(
     let mut found = InTime::default();
     for _ in 0..ATTEMPTS_MAX {
         let run = one(field, due, after, load).await?;
-        eprintln!(
-            "DEBUG {} after {after:?}: p50 {:.0} p99 {:.0} p999 {:.0} lag {:.0} {:.0} counted {:.2} busy {} back {:?}",
-            due.title(),
-            run.0.p50_us,
-            run.0.p99_us,
-            run.0.p999_us,
-            run.0.lag_p99_us,
-            run.0.lag_p999_us,
-            run.0.counted,
-            run.0.busy,
-            run.1
-        );
+        tell(&due.title(), &run.0);
         if keep(&mut found, &run, |at, point| redis[at].as_ref().map_or(point, |(beside, _)| beside)) {
             return Ok(found);
         }
@@ -167,6 +153,17 @@ fn keep<'a>(
         }
     }
     found.iter().all(Option::is_some)
+}
+
+fn tell(title: &str, point: &Point) {
+    eprintln!(
+        "{title}: p99 {:.0} µs, p99.9 {:.0} µs, lag {:.0} and {:.0} µs, {:.0} % counted",
+        point.p99_us,
+        point.p999_us,
+        point.lag_p99_us,
+        point.lag_p999_us,
+        point.counted * 100.0
+    );
 }
 
 /// Something was in time at one percentile at least.
