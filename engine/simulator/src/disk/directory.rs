@@ -1,7 +1,8 @@
 //! The names of files: those that survive a power loss, those that a process sees, and the changes between.
 //!
 //! Changes of one directory reach the disk in their order, at the latest with the next sync of that directory; between
-//! directories there is no order. Called by the disk.
+//! directories there is no order, but that a name which moves from one to the other takes along what happened in the
+//! first before. Called by the disk.
 
 use crate::dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,28 +83,42 @@ impl Names {
 
     /// Makes the changes of one directory survive.
     pub(super) fn sync(&mut self, directory: &Path) {
-        let (ripe, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|change| change.directory() == directory);
-        self.pending = rest;
-        for change in &ripe {
-            self.keep(change);
-        }
+        let survives = self.pending.iter().map(|change| change.directory() == directory).collect();
+        self.pending = self.settle(survives);
     }
 
     /// The power goes: of each directory some first changes survive. Tells how many did not.
     pub(super) fn lose(&mut self, dice: &mut Dice) -> usize {
-        let mut lost = 0;
-        let pending = std::mem::take(&mut self.pending);
-        let directories: BTreeSet<PathBuf> = pending.iter().map(|change| change.directory().into()).collect();
+        let directories: BTreeSet<&Path> = self.pending.iter().map(Change::directory).collect();
+        let mut survives = vec![false; self.pending.len()];
         for directory in directories {
-            let of_it: Vec<&Change> =
-                pending.iter().filter(|change| change.directory() == directory).collect();
-            let survive = dice.below(of_it.len() as u64 + 1) as usize;
-            of_it[..survive].iter().for_each(|change| self.keep(change));
-            lost += of_it.len() - survive;
+            let of_it: Vec<usize> =
+                (0..survives.len()).filter(|&at| self.pending[at].directory() == directory).collect();
+            let first = dice.below(of_it.len() as u64 + 1) as usize;
+            of_it[..first].iter().for_each(|&at| survives[at] = true);
         }
+        let lost = self.settle(survives).len();
+        self.pending.clear();
         self.now.clone_from(&self.kept);
         lost
+    }
+
+    /// Lets the chosen changes survive, and those without which they could not; gives back the others.
+    fn settle(&mut self, mut survives: Vec<bool>) -> Vec<Change> {
+        let pending = std::mem::take(&mut self.pending);
+        // From the last to the first: what a change takes along is before it.
+        for at in (0..pending.len()).rev().filter(|&at| survives[at]).collect::<Vec<_>>() {
+            take_along(&pending, at, &mut survives);
+        }
+        let mut rest = Vec::new();
+        for (change, survives) in pending.into_iter().zip(survives) {
+            if survives {
+                self.keep(&change);
+            } else {
+                rest.push(change);
+            }
+        }
+        rest
     }
 
     fn keep(&mut self, change: &Change) {
@@ -120,6 +135,19 @@ impl Names {
             Change::Removed { path } => {
                 self.kept.remove(path);
             }
+        }
+    }
+}
+
+/// Marks what a surviving move out of another directory takes along: the changes there that were before it.
+fn take_along(pending: &[Change], at: usize, survives: &mut [bool]) {
+    let Change::Renamed { from, to, .. } = &pending[at] else { return };
+    let source = from.parent().filter(|source| Some(*source) != to.parent());
+    let Some(source) = source else { return };
+    for before in (0..at).rev() {
+        if pending[before].directory() == source && !survives[before] {
+            survives[before] = true;
+            take_along(pending, before, survives);
         }
     }
 }
