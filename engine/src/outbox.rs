@@ -132,17 +132,16 @@ impl Outbox {
 /// Wakes each connection once, however many of its runs came back. Hold no lock: whoever is woken may take the processor
 /// at once.
 pub(crate) fn wake_all(outboxes: &mut Vec<Arc<Outbox>>) {
+    // Of those that share a round the one that begins its list stays: a call for each list, not for each connection,
+    // since the task that is called may push this thread off its processor.
     outboxes.retain(|outbox| match &outbox.round {
-        None => {
-            outbox.waker.wake();
-            false
-        }
-        Some(round) => round.list(outbox.waker.take()),
+        None => true,
+        Some(round) => outbox.waker.take().is_some_and(|connection| round.list(connection)),
     });
-    // A call for each list, not for each connection: the task that is called may push this thread off its processor.
     for outbox in outboxes.drain(..) {
-        if let Some(round) = &outbox.round {
-            round.call();
+        match &outbox.round {
+            None => outbox.waker.wake(),
+            Some(round) => round.call(),
         }
     }
 }

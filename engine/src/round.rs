@@ -5,8 +5,8 @@
 //! The same task begins a writer that sleeps over events that connections have brought, once the others that were ready
 //! with them have been heard, so that they share one sync. Nobody waits for more than that to come.
 //!
-//! Called by shards (which list) and by one task of the server (which polls). Invariant: what was listed before a call is
-//! seen by the poll that the call causes.
+//! Called by shards (which list) and by one task of the server (which polls). Invariants: what was listed before a call
+//! is seen by the poll that the call causes; whoever begins a list calls, and those who join it rely on that.
 
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
@@ -83,13 +83,11 @@ impl Round {
         }
     }
 
-    /// Lists a connection, unless somebody woke it already. True for the first of a list: [`Round::call`] has to follow,
-    /// once for all that join it.
-    pub(crate) fn list(&self, connection: Option<Waker>) -> bool {
+    /// Lists a connection. True for the first of a list: [`Round::call`] has to follow soon, once for all that join it.
+    pub(crate) fn list(&self, connection: Waker) -> bool {
         let connections = &mut self.listed.lock().connections;
-        let is_first = connections.is_empty() && connection.is_some();
-        connections.extend(connection);
-        is_first
+        connections.push(connection);
+        connections.len() == 1
     }
 
     /// Has a writer begin at the end of this round.
@@ -108,5 +106,58 @@ impl Round {
         if !self.is_called.swap(true, Ordering::Release) {
             self.task.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Round;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Count {
+        fn get(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn who_begins_a_list_calls_once_for_all_who_join_it() {
+        let (round, task, connection) = (Round::new(), Arc::<Count>::default(), Arc::<Count>::default());
+        let (poll, waker) = (Waker::from(Arc::clone(&task)), Waker::from(Arc::clone(&connection)));
+        assert_eq!(round.poll(&mut Context::from_waker(&poll)), Poll::Pending);
+        assert!(round.list(waker.clone()), "the first calls");
+        assert!(!round.list(waker.clone()), "the second relies on it");
+        round.call();
+        round.call();
+        assert_eq!(task.get(), 1, "the task is woken once");
+        assert_eq!(round.poll(&mut Context::from_waker(&poll)), Poll::Pending);
+        assert_eq!(connection.get(), 2, "and wakes both");
+        assert!(round.list(waker), "what comes after the poll begins a list of its own");
+    }
+
+    #[test]
+    fn a_poll_between_listing_and_calling_loses_nobody() {
+        let (round, task, connection) = (Round::new(), Arc::<Count>::default(), Arc::<Count>::default());
+        let (poll, waker) = (Waker::from(Arc::clone(&task)), Waker::from(Arc::clone(&connection)));
+        assert!(round.list(waker.clone()));
+        assert_eq!(round.poll(&mut Context::from_waker(&poll)), Poll::Pending);
+        assert_eq!(connection.get(), 1);
+        assert!(round.list(waker), "the list is empty again: another call follows");
+        round.call();
+        round.call();
+        assert_eq!(task.get(), 1);
+        assert_eq!(round.poll(&mut Context::from_waker(&poll)), Poll::Pending);
+        assert_eq!(connection.get(), 2);
     }
 }

@@ -5,13 +5,16 @@
 //! ```
 //!
 //! # Method
-//! - All of it takes less than ten minutes. One fresh server for each point; everybody gets the same schedule of the same
-//!   rates, 50 connections, distinct buyers of one hot offer. Latency counts from the intended moment; timeouts and BUSY are in it.
-//! - A server that is past its knee (less than nine tenths of what was due is accepted in time) gets one rate more, then
-//!   no further.
-//! - A point at which the generator was late is made again, six times in all. A percentile at which it was late each time
-//!   is thrown away: it stands in the table with that mark, and not in the plot. After three points in a row without one
-//!   in time a server gets no more. Where it is late on the stub, too, is the generator's own ceiling.
+//! - One fresh server for each point; everybody gets the same schedule of the same rates, 50 connections, distinct
+//!   buyers of one hot offer. Latency counts from the intended moment; timeouts and BUSY are in it.
+//! - A server that is past its knee (less than nine tenths of what was due is accepted per second, until the last
+//!   answer) at two rates in a row gets no further.
+//! - What was due while the machine stood still does not count ([`crate::stalls`]). Near its knee a server needs longer
+//!   to work off such a moment than is allowed for: that makes the last points before a knee dearer.
+//! - A point at which the generator was late, or of which too little counts, is made again, six times in all, and the
+//!   run that this is true of at the fewest percentiles stands. Such a percentile stands in the table with that mark,
+//!   and not in the plot. After three points in a row without one in time a server gets no more. Where it is late on
+//!   the stub, too, is the generator's own ceiling.
 
 use crate::drive::Field;
 use crate::machine::Machine;
@@ -84,7 +87,7 @@ pub(crate) async fn run(options: &FigureOptions, command: String) -> Result<()> 
             }
             eprintln!("{title}: {}", sentence(&point));
             points.push(point);
-            let past_knee = points.iter().filter(|point| is_past_knee(point)).count();
+            let past_knee = points.iter().rev().take_while(|point| is_past_knee(point)).count();
             let thrown_away =
                 points.iter().rev().take_while(|point| late(point) == PERCENTILES.len()).count();
             if past_knee > 1 || thrown_away == LATE_MAX {
@@ -150,17 +153,18 @@ impl Curves {
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "- {} s a point, 50 connections; the generator ran on a core of its own, {class}. It was late, {ATTEMPTS_MAX} \
-             times each, at {late} of {} percentiles of points: they are thrown away and not in the plot.",
+            "- {} s a point, 50 connections; the generator ran on a core of its own, {class}. What was \
+             due while the machine stood still does not count. At {late} of {} percentiles of points the generator was \
+             late, or too little counted, {ATTEMPTS_MAX} times each: they are thrown away and not in the plot.",
             self.seconds_per_point,
             PERCENTILES.len() * points().count()
         );
         // Writing to a string cannot fail.
         let _written = writeln!(
             text,
-            "\n| server | due per second | accepted per second | p50 | p99 | p99.9 | lag p99 | client CPU per command | |"
+            "\n| server | due per second | accepted per second | p50 | p99 | p99.9 | lag p99 | counted | client CPU per command | |"
         );
-        let _written = writeln!(text, "|---|---|---|---|---|---|---|---|---|");
+        let _written = writeln!(text, "|---|---|---|---|---|---|---|---|---|---|");
         for curve in &self.servers {
             for point in &curve.points {
                 let _written = writeln!(text, "| {} | {}", curve.subject, row(point));
@@ -173,16 +177,22 @@ impl Curves {
 fn row(point: &Point) -> String {
     let is_late = PERCENTILES.map(|percentile| percentile.is_late(point, point));
     let mark = match (is_late, is_past_knee(point)) {
-        ([true, true], _) => "thrown away: the generator was late",
-        ([true, false], _) => "p99 thrown away: the generator was late",
-        ([false, true], true) => "past the knee; p99.9 thrown away: the generator was late",
-        ([false, true], false) => "p99.9 thrown away: the generator was late",
+        ([true, true], _) => "thrown away: late or too little counts",
+        ([true, false], _) => "p99 thrown away: late or too little counts",
+        ([false, true], true) => "past the knee; p99.9 thrown away: late or too little counts",
+        ([false, true], false) => "p99.9 thrown away: late or too little counts",
         ([false, false], true) => "past the knee",
         ([false, false], false) => "",
     };
     let cpu = point.client_cpu_us_per_command.map_or_else(String::new, |cpu| format!("{cpu:.2} µs"));
     format!(
-        "{:.0} | {:.0} | {:.0} µs | {:.0} µs | {:.0} µs | {:.0} µs | {cpu} | {mark} |",
-        point.due_per_s, point.goodput_per_s, point.p50_us, point.p99_us, point.p999_us, point.lag_p99_us
+        "{:.0} | {:.0} | {:.0} µs | {:.0} µs | {:.0} µs | {:.0} µs | {:.0} % | {cpu} | {mark} |",
+        point.due_per_s,
+        point.goodput_per_s,
+        point.p50_us,
+        point.p99_us,
+        point.p999_us,
+        point.lag_p99_us,
+        point.counted * 100.0
     )
 }

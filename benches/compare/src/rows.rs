@@ -231,6 +231,12 @@ pub(crate) const PROBES: &[Probe] = &[
     once("recovery", Kind::Recovery),
 ];
 
+/// The probe of a reading, whose name begins with the probe's: `core-journal` is not of `core`.
+pub(crate) fn probe_of(reading: &str) -> Option<&'static str> {
+    let names = PROBES.iter().map(|probe| probe.name).filter(|name| reading.starts_with(name));
+    names.max_by_key(|name| name.len())
+}
+
 /// The rows that `--only` names; all of them where it names none.
 pub(crate) fn chosen(only: &[String]) -> Vec<&'static Row> {
     ROWS.iter().filter(|row| is_chosen(only, row.name)).collect()

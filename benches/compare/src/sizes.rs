@@ -75,7 +75,7 @@ impl Sizes {
             core_refused: 500_000,
             core_journal: 200_000,
             calibration: 50_000,
-            latency_s: 1.0,
+            latency_s: 2.0,
             swept_holds: 50_000,
             swept_groups: 5_000,
             ceiling: 100_000,

@@ -2,11 +2,13 @@
 //!
 //! A virtual machine has no processor while its host gives it to others, for tens of milliseconds at a time, and a
 //! latency measured then is the host's. On each core a witness sleeps for half a millisecond, over and over, in the
-//! first-in-first-out class, ahead of the generator: no thread of a server and none of the generator can make it late. Where
-//! it is late, the core stood still. What was due shortly before, meanwhile, and until the backlog can be gone again, does
-//! not count, whichever server it was for; the spans depend on the witness alone, never on an answer.
+//! first-in-first-out class, ahead of the generator: no thread's own work makes it late. Where it is late, the core
+//! stood still. What was due shortly before, meanwhile, and until the backlog can be gone again does not count,
+//! whichever server it was for; the spans depend on the witness alone, never on an answer.
 //!
-//! Where the class is not granted there are no witnesses, and everything counts.
+//! A server can still make a witness late through the kernel, and through what its writes make the host do. How much
+//! counted is therefore told beside each figure, of both servers. Where the class is not granted nobody watches, and
+//! everything counts.
 
 use crate::cores;
 use anyhow::{Context, Result};
@@ -47,7 +49,11 @@ impl Watch {
             let is_over = Arc::clone(&watch.is_over);
             let witness = move || {
                 let may_watch = cores::stay_on(core).is_ok() && urgency::raise(PRIORITY);
-                if may_watch { watch_until(&is_over) } else { Vec::new() }
+                if may_watch {
+                    return watch_until(&is_over);
+                }
+                eprintln!("core {core} is not watched: everything counts");
+                Vec::new()
             };
             let witness = thread::Builder::new().name(format!("witness-{core}")).spawn(witness);
             watch.witnesses.push(witness.context("cannot start a witness")?);

@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-/// A batch takes no further run once it holds so many requests, a list counting for its entries: about a millisecond, so
-/// that the first of a batch does not wait long for the last.
+/// A batch takes no further run once it holds so many requests, a list counting for its entries: about a millisecond,
+/// so that the first of a batch does not wait long for the last.
 const BATCH_REQUESTS: usize = 2_048;
 /// The most runs of one batch: each may wake a connection.
 const BATCH_RUNS_MAX: usize = 256;

@@ -81,6 +81,9 @@ pub struct Point {
     pub counted: f64,
     /// How many commands count.
     pub count: u64,
+    /// The due moments that do not, in nanoseconds from the start.
+    #[serde(skip)]
+    pub spoilt: Vec<Range<u64>>,
     /// CPU time of the client per command, where the system tells.
     pub client_cpu_us_per_command: Option<f64>,
     /// Whether the client's thread ran ahead of all ordinary ones.
@@ -151,9 +154,9 @@ impl Ready {
             }
             Target::Unchecked => (open::run(plan, open, &bar)?, None),
         };
-        let counting = Counting::of(plan, &result, open.timeout, &spoilt(result.started));
+        let counting = Counting::of(plan, &result, open.timeout, spoilt(result.started));
         let report = RunReport::new(String::new(), plan.intents.len(), result, judgement);
-        Ok(Point::of(&report, &counting, self.due_per_s))
+        Ok(Point::of(&report, counting, self.due_per_s))
     }
 }
 
@@ -183,15 +186,18 @@ struct Counting {
     lag_ns: Histogram<u64>,
     /// The part of all that they are.
     share: f64,
+    /// When the others were due.
+    spoilt: Vec<Range<u64>>,
 }
 
 impl Counting {
-    fn of(plan: &Plan, result: &RunResult, timeout: Duration, spoilt: &[Range<u64>]) -> Self {
-        let mut counting = Self { latency_ns: latency_histogram(), lag_ns: latency_histogram(), share: 0.0 };
-        let is_spoilt: Vec<bool> = plan.intents.iter().map(|intent| is_in(intent.due_ns, spoilt)).collect();
+    fn of(plan: &Plan, result: &RunResult, timeout: Duration, spoilt: Vec<Range<u64>>) -> Self {
+        let is_spoilt: Vec<bool> = plan.intents.iter().map(|intent| is_in(intent.due_ns, &spoilt)).collect();
+        let mut counting =
+            Self { latency_ns: latency_histogram(), lag_ns: latency_histogram(), share: 0.0, spoilt };
         let counts = |intent: IntentIndex| !is_spoilt[intent as usize];
         for outcome in result.outcomes.iter().filter(|outcome| counts(outcome.intent)) {
-            // What was never answered is as late as can be.
+            // What was never answered counts with the timeout.
             let latency_ns = match outcome.verdict {
                 Verdict::Lost => timeout.as_nanos() as u64,
                 _ => outcome.heard_ns.saturating_sub(plan.intents[outcome.intent as usize].due_ns),
@@ -211,7 +217,7 @@ fn is_in(due_ns: u64, spoilt: &[Range<u64>]) -> bool {
 }
 
 impl Point {
-    fn of(report: &RunReport, counting: &Counting, due_per_s: f64) -> Self {
+    fn of(report: &RunReport, counting: Counting, due_per_s: f64) -> Self {
         let latency = Percentiles::of(&counting.latency_ns);
         let lag = Percentiles::of(&counting.lag_ns);
         let accepted = |slice: &crate::report::SliceReport| {
@@ -228,6 +234,7 @@ impl Point {
             lag_p999_us: lag.p999_us,
             counted: counting.share,
             count: counting.latency_ns.len(),
+            spoilt: counting.spoilt,
             busy: report.count(Class::Busy),
             timeouts: report.count(Class::Timeout),
             client_cpu_us_per_command: report.client_cpu_us_per_command,

@@ -52,7 +52,7 @@ async fn open(field: &Field, seconds: f64) -> Result<Point> {
         let mut point = latency::point(field, Subject::Stub, rate, seconds).await?;
         // A slow moment of the machine is no ceiling.
         for _ in 1..ATTEMPTS_MAX {
-            if point.lag_p99_us <= LATE_US {
+            if is_in_time(&point) {
                 break;
             }
             point = latency::point(field, Subject::Stub, rate, seconds).await?;
@@ -61,11 +61,16 @@ async fn open(field: &Field, seconds: f64) -> Result<Point> {
             "ceiling: {rate:.0} a second, lag p99 {:.0} µs, p99.9 {:.0} µs",
             point.lag_p99_us, point.lag_p999_us
         );
-        if point.lag_p99_us > LATE_US {
+        if !is_in_time(&point) {
             break;
         }
         best = Some(point);
         rate *= RATE_STEP;
     }
     best.with_context(|| format!("the generator is late at {RATE_FIRST} a second"))
+}
+
+/// Whether the generator was in time, in a run of which enough counts.
+fn is_in_time(point: &Point) -> bool {
+    latency::counts_enough(point) && point.lag_p99_us <= LATE_US
 }

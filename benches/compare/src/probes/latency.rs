@@ -89,12 +89,12 @@ pub(crate) const PERCENTILES: [Percentile; 2] = [
 ];
 
 impl Percentile {
-    /// Whether the generator of a run was late, measured against the run or the one beside it, whichever was faster; or the
-    /// machine stood still so often that too few commands count.
+    /// Whether the generator of a run was late, measured against the run or the one beside it, whichever was
+    /// faster; or the machine stood still so often that too few commands count.
     pub(crate) fn is_late(&self, run: &Point, beside: &Point) -> bool {
         let faster = (self.latency_us)(run).min((self.latency_us)(beside));
-        let counts_too_few = run.counted < COUNTED_MIN || run.count as f64 * self.beyond < BEYOND_MIN;
-        counts_too_few || (self.lag_us)(run) > lag_max_us(faster)
+        let has_enough = counts_enough(run) && run.count as f64 * self.beyond >= BEYOND_MIN;
+        !has_enough || (self.lag_us)(run) > lag_max_us(faster)
     }
 
     fn reading(&self, rate: f64, ours: &Point, theirs: &Point, thrown_away: usize) -> Reading {
@@ -112,6 +112,11 @@ impl Percentile {
         );
         Reading { name, ours: latencies.0, peer: Some(latencies.1), note: Some(note) }
     }
+}
+
+/// Whether the machine stood still for a part of a run only.
+pub(crate) fn counts_enough(run: &Point) -> bool {
+    run.counted >= COUNTED_MIN
 }
 
 /// BUYs per second: half of Redis's maximum.

@@ -6,7 +6,7 @@
 
 use super::{Cell, Measured, Report};
 use crate::figures::Spread;
-use crate::rows::{PROBES, Probe, ROWS, Subject};
+use crate::rows::{PROBES, Probe, ROWS, Subject, probe_of};
 use crate::targets::{Reading, reading_name};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ struct EarlierCell {
 struct EarlierFindings {
     readings: BTreeMap<String, Vec<EarlierReading>>,
     failures: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    missing: BTreeMap<String, usize>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +89,13 @@ impl Report {
                 self.findings.failures.entry(probe.name).or_insert(failures);
             }
         }
+        for (name, rounds) in earlier.findings.missing {
+            let known =
+                reading_name(&name).with_context(|| format!("{shown} has an unknown reading {name}"))?;
+            if !is_measured_here(&name) {
+                self.findings.missing.entry(known).or_insert(rounds);
+            }
+        }
         self.joined.push(Joined {
             file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             command: earlier.command,
@@ -114,12 +123,6 @@ impl Report {
         }
         Ok(())
     }
-}
-
-/// The probe of a reading, whose name begins with the probe's: `core-journal` is not of `core`.
-fn probe_of(reading: &str) -> Option<&'static str> {
-    let names = PROBES.iter().map(|probe| probe.name).filter(|name| reading.starts_with(name));
-    names.max_by_key(|name| name.len())
 }
 
 impl EarlierReading {

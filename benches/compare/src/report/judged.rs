@@ -5,6 +5,7 @@
 
 use super::{Cell, find};
 use crate::figures::Spread;
+use crate::rows::probe_of;
 use crate::targets::{Bound, Reading, TARGETS, Target, Value};
 use anyhow::Result;
 use serde::Serialize;
@@ -16,6 +17,8 @@ pub(crate) struct Findings {
     pub(super) readings: BTreeMap<&'static str, Vec<Reading>>,
     /// Which probe, and why, each time that it failed.
     pub(super) failures: BTreeMap<&'static str, Vec<String>>,
+    /// In how many rounds a probe went through without this reading of it: no run was in time for it.
+    pub(super) missing: BTreeMap<&'static str, usize>,
 }
 
 impl Findings {
@@ -23,6 +26,12 @@ impl Findings {
     pub(crate) fn add(&mut self, probe: &'static str, outcome: Result<Vec<Reading>>) {
         match outcome {
             Ok(readings) => {
+                for name in
+                    names_of(probe).filter(|name| readings.iter().all(|reading| reading.name != *name))
+                {
+                    eprintln!("{name}: no run was in time");
+                    *self.missing.entry(name).or_default() += 1;
+                }
                 for reading in readings {
                     let peer = reading.peer.map_or_else(String::new, |peer| format!(", peer {peer:.3}"));
                     let note = reading.note.as_deref().unwrap_or_default();
@@ -59,12 +68,21 @@ impl Findings {
     }
 }
 
+/// The readings that targets ask of a probe.
+fn names_of(probe: &'static str) -> impl Iterator<Item = &'static str> {
+    let names = TARGETS.iter().filter_map(|target| match target.value {
+        Value::Reading(name) | Value::OverPeer(name) => Some(name),
+        Value::Ratio { .. } => None,
+    });
+    names.filter(move |name| probe_of(name) == Some(probe))
+}
+
 /// How a target stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     Missed,
-    /// Its probe failed.
+    /// Its probe failed, or no run of it was in time.
     NotRun,
     Reached,
     /// The target is stated for `sync`, and the server measured does not sync.
@@ -108,10 +126,15 @@ fn judge(target: &Target, cells: &[Cell], findings: &Findings, syncs: bool) -> O
         Value::Reading(name) | Value::OverPeer(name) => {
             let readings = findings.readings(name);
             let failures = findings.failures_of(name);
-            if readings.is_empty() && failures.is_empty() {
+            let missing = findings.missing.get(name).copied().unwrap_or_default();
+            if readings.is_empty() && failures.is_empty() && missing == 0 {
                 return None;
             }
             let mut note = readings.last().and_then(|reading| reading.note.clone()).unwrap_or_default();
+            if missing > 0 {
+                let rounds = readings.len() + failures.len() + missing;
+                note = format!("{note} No run was in time in {missing} of {rounds} rounds.");
+            }
             if let Some(last) = failures.last() {
                 let rounds = readings.len() + failures.len();
                 note = format!("{note} FAILED in {} of {rounds} rounds, last: {last}", failures.len());
@@ -159,7 +182,8 @@ mod tests {
         let rows = table(&[], &findings, true);
         let rows: Vec<_> = rows.iter().map(|row| (row.verdict, row.note.as_str())).collect();
         let failed = (Verdict::NotRun, "FAILED in 1 of 1 rounds, last: spike: no quota here");
-        assert_eq!(rows, [failed, failed, (Verdict::Reached, "")]);
+        let no_run = (Verdict::NotRun, "No run was in time in 1 of 1 rounds.");
+        assert_eq!(rows, [no_run, failed, failed, (Verdict::Reached, "")]);
     }
 
     #[test]
@@ -169,8 +193,13 @@ mod tests {
             let reading = Reading { name: "latency-p99", ours, peer: Some(peer), note: None };
             findings.add("latency", Ok(vec![reading]));
         }
-        let rows = table(&[], &findings, true);
-        assert_eq!((rows[0].verdict, rows[0].shown.as_str()), (Verdict::Reached, "0.40 (0.30–0.60)"));
-        assert_eq!(table(&[], &findings, false)[0].verdict, Verdict::NotJudged);
+        let judged = |syncs| {
+            let rows = table(&[], &findings, syncs).into_iter();
+            rows.map(|row| (row.verdict, row.shown)).collect::<Vec<_>>()
+        };
+        // In none of the three rounds was a run in time at p99.9.
+        let no_run = (Verdict::NotRun, String::new());
+        assert_eq!(judged(true), [no_run, (Verdict::Reached, "0.40 (0.30–0.60)".to_owned())]);
+        assert_eq!(judged(false)[1].0, Verdict::NotJudged);
     }
 }

@@ -62,6 +62,10 @@ pub(super) fn audit_groups(offer: &OfferState, at_time: UnixMs, findings: &mut F
         }
         audit_orders(offer, at, findings);
     }
+    let open = offer.groups.rows.iter().filter(|row| row.state == GroupState::Open).count();
+    findings.expect(offer.groups.by_free.len() == open && offer.groups.deadlines.len() == open, || {
+        format!("I5: offer {} has {open} open groups, and other numbers in their orders", offer.id())
+    });
     for (buyer, count) in open_groups_of {
         findings.expect(count == 1, || {
             let buyer = offer.reservations.buyer_id(buyer);

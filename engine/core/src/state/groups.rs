@@ -17,8 +17,8 @@ pub(crate) struct Groups {
     pub(crate) seats: Column<Seating>,
     /// Open groups, nearest to full first: (free seats, deadline, group).
     pub(crate) by_free: BTreeSet<(u32, i64, u32)>,
-    /// Open groups by deadline: (deadline, whether every taken seat is paid, group). At one instant holds end before any group
-    /// is judged, so that a merge finds no seat held that is over: groups with unpaid seats come first.
+    /// Open groups by deadline: (deadline, whether only its judgement is left, group). At one instant holds end before
+    /// any group is judged, so that a merge finds no seat held that is over: groups with unpaid seats come first.
     pub(crate) deadlines: BTreeSet<(i64, bool, u32)>,
     /// Open groups that another may take in: (paid seats, group). Kept only where the rule says `merge`.
     pub(crate) mergeable: BTreeSet<(u32, u32)>,
@@ -92,8 +92,8 @@ struct Places {
 }
 
 impl Group {
-    /// Its place in the order of deadlines. A full group that is paid forms with its last payment and keeps its place until
-    /// then.
+    /// Its place in the order of deadlines: last among those of an instant where every taken seat is paid and one is
+    /// free. A full one that is paid forms in the same breath, and is not moved for it.
     pub(crate) fn due(&self, group: GroupIndex, size: u32) -> (i64, bool, u32) {
         (self.deadline, self.is_all_paid() && self.seats < size, group.0)
     }

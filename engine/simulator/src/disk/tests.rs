@@ -84,8 +84,8 @@ fn a_name_survives_once_its_directory_is_synced() {
     assert!((10..40).contains(&kept.count()));
 }
 
-/// Seed 504199 of the simulator: the sync after a snapshot's rename failed; an operator's cut set the snapshot aside and
-/// synced both directories; and after a power loss it stood in its old place too, ahead of the journal.
+/// Seed 504199 of the simulator: the sync after a snapshot's rename failed; an operator's cut set the snapshot aside
+/// and synced both directories; and after a power loss it stood in its old place too, ahead of the journal.
 #[test]
 fn a_name_that_was_moved_away_before_its_own_sync_does_not_come_back() {
     for seed in 0..20 {
@@ -100,8 +100,8 @@ fn a_name_that_was_moved_away_before_its_own_sync_does_not_come_back() {
         mounted.sync_dir(cut).unwrap();
         mounted.sync_dir(Path::new(DIR)).unwrap();
         disk.end_life(End::PowerLost);
-        let names: Vec<_> = disk.files().into_iter().map(|(path, _)| path).collect();
-        assert_eq!(names, [aside], "seed {seed}");
+        let left: Vec<_> = disk.files().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(left, [aside], "seed {seed}");
     }
 }
 

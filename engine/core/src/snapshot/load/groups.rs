@@ -70,6 +70,9 @@ pub(super) fn check(offer: &OfferState) -> Result<(), &'static str> {
         if row.paid > row.seats || row.unsettled > row.seats {
             return Err("no more paid or unsettled seats than the group has");
         }
+        if row.state == GroupState::Open && row.first.is_none() {
+            return Err("an open group with a first leader");
+        }
         if row.state == GroupState::Open && row.seats > size {
             return Err("no more seats in an open group than its size");
         }
