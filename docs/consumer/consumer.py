@@ -106,12 +106,11 @@ class Storefront:
                 self._add_charge(entry, order)
             case "waiting":
                 self._enter(order, fields, "waiting")
-            case "paid" | "won" as state:
+            case "paid" | "won" | "released" | "refunded" | "forfeited" as state:
                 # Also the first entry of an order with nothing to pay.
                 self._enter(order, fields, state)
-            case "released" | "refunded" | "forfeited" as state:
-                self._enter(order, fields, state)
-                # Too late only for what has already been started: then the PAY is late, and what it took is owed.
+                # Somebody else has paid it, or it is over. Too late only for what has already been started: then the
+                # PAY is one too many, or late, and what it took is owed.
                 self.db.execute(
                     "UPDATE charges SET state = 'void' WHERE offer = ? AND id = ? AND state = 'due'", order
                 )
@@ -151,6 +150,12 @@ class Storefront:
         return self.db.execute(
             "SELECT ref, cash, points FROM refunds WHERE state = 'due' LIMIT ?", (EFFECTS_PER_TURN,)
         ).fetchall()
+
+    def give_back(self, charges):
+        """What was taken for orders that the engine no longer has. Their offers were removed."""
+        self.db.executemany(
+            "INSERT INTO refunds VALUES (?, ?, ?, ?, ?, 'due') ON CONFLICT (ref) DO NOTHING", charges
+        )
 
     def finish(self, table, refs):
         self.db.execute("BEGIN IMMEDIATE")
@@ -197,10 +202,15 @@ class Consumer:
         for ref, offer, order, cash, _ in charges:
             # The same REF again is a replay, so that it does not matter how often this is sent.
             pipe.execute_command("PAY", offer, order, "AMOUNT", cash, "REF", ref)
-        for answer in pipe.execute():
+        unknown = []
+        for charge, answer in zip(charges, pipe.execute()):
             pairs = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2]))
-            if pairs["status"] in ("AMOUNT", "UNKNOWN"):
-                raise RuntimeError(f"money was taken that the engine does not want: {pairs}")
+            if pairs["status"] == "UNKNOWN":
+                unknown.append(charge)
+            elif pairs["status"] == "AMOUNT":
+                raise RuntimeError(f"{charge}: money was taken that the engine does not want: {pairs}")
+        # Before the charges are done: a crash in between asks again, and finds the refunds there.
+        self.storefront.give_back(unknown)
         self.storefront.finish("charges", [ref for ref, *_ in charges])
 
     def refund(self, refunds):
