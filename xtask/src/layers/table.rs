@@ -147,7 +147,10 @@ const COMPARE: Crate = Crate {
         Layer { about: "starts after a kill; counted instructions", modules: &["recovery", "instructions"] },
         Layer { about: "the table", modules: &["report"] },
         Layer { about: "the command line", modules: &["options"] },
-        Layer { about: "who is compared, on what", modules: &["peers", "benchmark", "machine", "targets"] },
+        Layer {
+            about: "who is compared, on what, and when it stood still",
+            modules: &["peers", "benchmark", "machine", "targets", "stalls"],
+        },
         Layer {
             about: "processes, cores, rows, sums, sizes, plots, the stub",
             modules: &["process", "cores", "rows", "figures", "sizes", "plot", "stub", "alone"],
