@@ -46,7 +46,7 @@ pub(crate) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     let split = Split::of_the_machine()?;
     let on_its_core = || {
         if let Some(split) = split {
-            sched_setaffinity(None, &split.generators).context("cannot choose the generator's core")?;
+            stay_on(split.generator)?;
         }
         Ok(work())
     };
@@ -54,7 +54,7 @@ pub(crate) fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
 }
 
 /// The cores that this program may use.
-pub(crate) fn of_the_machine() -> Result<Vec<usize>> {
+pub(crate) fn allowed() -> Result<Vec<usize>> {
     let cores = sched_getaffinity(None).context("cannot ask for the cores")?;
     Ok((0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core)).collect())
 }
@@ -69,18 +69,18 @@ pub(crate) fn stay_on(core: usize) -> Result<()> {
 /// Who runs where.
 struct Split {
     servers: CpuSet,
-    generators: CpuSet,
+    generator: usize,
 }
 
 impl Split {
     /// The last core that this program may use for the generator, if there are several.
     fn of_the_machine() -> Result<Option<Self>> {
-        let mut servers = sched_getaffinity(None).context("cannot ask for the cores")?;
-        let last = (0..CpuSet::MAX_CPU).rev().find(|&core| servers.is_set(core));
-        let Some(last) = last.filter(|_| servers.count() > 1) else { return Ok(None) };
-        let mut generators = CpuSet::new();
-        generators.set(last);
-        servers.unset(last);
-        Ok(Some(Split { servers, generators }))
+        let cores = allowed()?;
+        let Some((&generator, others @ [_, ..])) = cores.split_last() else { return Ok(None) };
+        let mut servers = CpuSet::new();
+        for &core in others {
+            servers.set(core);
+        }
+        Ok(Some(Self { servers, generator }))
     }
 }

@@ -24,8 +24,8 @@ pub(crate) struct Sizes {
     pub(crate) core_journal: u64,
     /// Requests of the closed loop that finds a maximum.
     pub(crate) calibration: u64,
-    /// Seconds of one latency run, beside a sweep and as a point of a curve too: short, since a run in which the machine
-    /// stood still is thrown away.
+    /// Seconds of one latency run, beside a sweep and as a point of a curve too: short, since a run of which too little
+    /// counts is made again.
     pub(crate) latency_s: f64,
     /// Reservations, and groups, that fall due in one instant.
     pub(crate) swept_holds: u64,

@@ -45,7 +45,7 @@ impl Watch {
     pub(crate) fn begin() -> Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let mut watch = Self { is_over, witnesses: Vec::new() };
-        for core in cores::of_the_machine()? {
+        for core in cores::allowed()? {
             let is_over = Arc::clone(&watch.is_over);
             let witness = move || {
                 let may_watch = cores::stay_on(core).is_ok() && urgency::raise(PRIORITY);
