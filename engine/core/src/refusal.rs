@@ -286,6 +286,9 @@ impl fmt::Display for Misuse {
             Misuse::ReturnTooMany { left } => write!(f, "QTY: at most the {left} units left of the reservation are expected"),
             Misuse::OpConflict => f.write_str("this operation id was used before with other arguments; use a new one"),
             Misuse::PoolUnknown => f.write_str("pool: unknown; POOL ADD with a positive count creates it"),
+            Misuse::PoolRange { available: 0 } => {
+                f.write_str("n: 1 to what keeps the total below 2^40 is expected; no unit is available to take out")
+            }
             Misuse::PoolRange { available } => {
                 write!(f, "n: between -{available} (the units available) and what keeps the total below 2^40 is expected")
             }

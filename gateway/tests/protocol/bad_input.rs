@@ -121,6 +121,20 @@ fn every_mistake_gets_a_clear_error_and_the_server_goes_on() {
 }
 
 #[test]
+fn a_pool_says_how_many_units_can_be_taken_out_and_of_an_empty_one_that_there_are_none() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    let mut add = |n: &str, id: &str| client.call(&["POOL", "ADD", "shelf", n, "ID", id]);
+    add("3", "first");
+    assert!(add("-4", "too-many").error().starts_with("ERR n: between -3 (the units available) and "));
+    add("-3", "all");
+    assert_eq!(
+        add("-1", "one-more").error(),
+        "ERR n: 1 to what keeps the total below 2^40 is expected; no unit is available to take out"
+    );
+}
+
+#[test]
 fn a_peer_that_goes_on_sending_after_a_mistake_still_reads_the_error() {
     let server = TestServer::start();
     let mut client = server.connect();
