@@ -105,7 +105,11 @@ pub fn find(frame: Frame<'_>) -> Result<&'static Spec, CommandError> {
         match (later::later_subcommand(spec, word), foreign::foreign_subcommand(spec.name, word)) {
             (Some(command), _) => CommandError::NotYet(command),
             (None, Some((command, why))) => CommandError::Foreign { command, why },
-            (None, None) => CommandError::UnknownSubcommand { command: spec.name, word: Shown::new(word) },
+            (None, None) => CommandError::UnknownSubcommand {
+                command: spec.name,
+                syntax: spec.syntax,
+                word: Shown::new(word),
+            },
         }
     })
 }

@@ -16,10 +16,12 @@ pub enum CommandError {
     #[error("unknown command '{0}'")]
     Unknown(Shown),
     /// No such subcommand.
-    #[error("unknown subcommand '{word}' of {command}")]
+    #[error("unknown subcommand '{word}' of {command}; expected: {command} {syntax}")]
     UnknownSubcommand {
         /// The command.
         command: &'static str,
+        /// Its subcommands.
+        syntax: &'static str,
         /// As sent.
         word: Shown,
     },

@@ -123,7 +123,7 @@ pub static TABLE: &[Spec] = &[
             ("OFFER", "OFFER"),
             (-2, 0),
             operator::no_subcommand,
-            ("PUT|GET|PAUSE|RESUME|CLOSE|LIST|EXTEND …", "Commands about offers.", &[]),
+            ("PUT|GET|PAUSE|RESUME|CLOSE|REMOVE|LIST|EXTEND …", "Commands about offers.", &[]),
         ),
         OFFER,
     ),
@@ -395,6 +395,15 @@ mod tests {
             assert!(!names.contains(later), "{later} is here already");
         }
         assert!(LATER_OPTIONS.iter().all(|(command, _)| names.contains(command)));
+    }
+
+    #[test]
+    fn the_syntax_of_a_container_names_its_subcommands_in_their_order() {
+        for spec in TABLE.iter().filter(|spec| !spec.subcommands.is_empty()) {
+            let named = spec.syntax.trim_matches(['[', ']']).trim_end_matches(" …").split('|');
+            let known = spec.subcommands.iter().map(|sub| sub.name);
+            assert_eq!(named.collect::<Vec<_>>(), known.collect::<Vec<_>>(), "{}", spec.full_name);
+        }
     }
 
     #[test]

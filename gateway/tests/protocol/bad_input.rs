@@ -22,9 +22,17 @@ fn table() -> Vec<(Vec<u8>, &'static str, After)> {
     vec![
         (command(&["NOSUCH", "x"]), "ERR unknown command 'NOSUCH'", Stays),
         (command(&["\r\n+OK"]), "ERR unknown command", Stays),
-        (command(&["OFFER", "NOSUCH", "x"]), "ERR unknown subcommand 'NOSUCH' of OFFER", Stays),
+        (
+            command(&["OFFER", "NOSUCH", "x"]),
+            "ERR unknown subcommand 'NOSUCH' of OFFER; expected: OFFER PUT|GET|PAUSE|RESUME|CLOSE|REMOVE|LIST|EXTEND …",
+            Stays,
+        ),
         (command(&["BUY", "sku"]), "ERR wrong number of arguments for 'BUY' command", Stays),
-        (command(&["OFFER"]), "ERR wrong number of arguments for 'OFFER' command", Stays),
+        (
+            command(&["OFFER"]),
+            "ERR wrong number of arguments for 'OFFER' command; expected: OFFER PUT|GET|PAUSE|RESUME|CLOSE|REMOVE|LIST|EXTEND …",
+            Stays,
+        ),
         (command(&["SHOW", "sku", "r1", "r2"]), "ERR wrong number of arguments for 'SHOW' command", Stays),
         (command(&["BUY", "sku", "alice", &long_id]), "ERR id is longer than 64 bytes", Stays),
         (command(&["BUY", &long_id, "alice", "r1"]), "ERR offer is longer than 64 bytes", Stays),
