@@ -373,6 +373,11 @@ impl<T> GroupPart<T> {
 }
 
 impl<T> GroupAnswer<T> {
+    /// Seats that can still be taken; zero once the group is over.
+    pub fn seats_left(&self) -> u32 {
+        self.state.seats_left(self.size, self.seats)
+    }
+
     /// The same group with its texts held another way.
     pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> GroupAnswer<U> {
         GroupAnswer {

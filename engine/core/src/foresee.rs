@@ -57,10 +57,7 @@ impl<'s> Foresight<'s> {
         let foretold = self.group(state, offer, group)?;
         let part = answer.group.as_mut()?;
         part.state = foretold.state;
-        part.seats_left = match foretold.state {
-            GroupState::Open => state.group_size() - foretold.seats,
-            _ => 0,
-        };
+        part.seats_left = foretold.state.seats_left(state.group_size(), foretold.seats);
         Some(answer)
     }
 

@@ -100,4 +100,12 @@ impl GroupState {
             GroupState::Absorbed => "ABSORBED",
         }
     }
+
+    /// Seats that can still be taken, of `size` in all and with `seats` taken: none once the group is over.
+    pub(crate) const fn seats_left(self, size: u32, seats: u32) -> u32 {
+        match self {
+            GroupState::Open => size - seats,
+            GroupState::Formed | GroupState::Failed | GroupState::Absorbed => 0,
+        }
+    }
 }

@@ -272,7 +272,7 @@ fn group_part<'a>(offer: &'a OfferState, row: &Group) -> GroupPart<Text<'a>> {
     GroupPart {
         group: id_of_group(offer, row),
         state: row.state,
-        seats_left: if row.state == GroupState::Open { offer.group_size() - row.seats } else { 0 },
+        seats_left: row.state.seats_left(offer.group_size(), row.seats),
         expires: offer.group_deadline(row),
     }
 }

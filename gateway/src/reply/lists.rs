@@ -82,7 +82,7 @@ fn write_group_pairs(out: &mut Encoder<'_>, group: &GroupAnswer<Text<'_>>) {
     out.pair_integer(key!(4 "size"), u64::from(group.size));
     out.pair_integer(key!(5 "seats"), u64::from(group.seats));
     out.pair_integer(key!(4 "paid"), u64::from(group.paid));
-    out.pair_integer(key!(10 "seats_left"), u64::from(group.size.saturating_sub(group.seats)));
+    out.pair_integer(key!(10 "seats_left"), u64::from(group.seats_left()));
     out.pair_integer(key!(7 "expires"), group.expires.get());
 }
 

@@ -154,6 +154,19 @@ fn a_group_fills_and_forms() {
 }
 
 #[test]
+fn a_group_that_has_ended_has_no_seats_left_whoever_asks() {
+    both_protocols(|_, mut client| {
+        client.call(&["OFFER", "PUT", "team", GROUP_OFFER]);
+        client.call(&["BUY", "team", "lena", "g1", "GROUP", "NEW"]);
+        client.call(&["CANCEL", "team", "g1"]);
+        let shown = client.call(&["SHOW", "team", "g1"]);
+        assert_eq!((shown.text("group_state").as_str(), shown.number("seats_left")), ("FAILED", 0));
+        let group = client.call(&["GROUP", "team", "g1"]);
+        assert_eq!((group.status().as_str(), group.number("seats_left")), ("FAILED", 0));
+    });
+}
+
+#[test]
 fn an_operator_sees_and_steers_an_offer() {
     both_protocols(|_, mut client| {
         client.call(&["OFFER", "PUT", "sku", r#"{"title":"Lamp","price":5,"stock":3}"#]);

@@ -184,6 +184,7 @@ fn seen_group<T: Display>(answer: &GroupAnswer<T>) -> Seen {
         .with("size", answer.size)
         .with("seats", answer.seats)
         .with("paid", answer.paid)
+        .with("seats_left", answer.seats_left())
         .with("expires", answer.expires)
         .with("members", members.join(","))
 }
