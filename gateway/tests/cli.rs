@@ -103,6 +103,43 @@ fn check_says_what_a_file_holds_or_what_is_wrong_with_it() {
 }
 
 #[test]
+fn check_reads_the_offers_that_a_configuration_names() {
+    let named = |offers: &str| TestFile::new("names-offers.toml", &format!("offers = \"{offers}\"\n"));
+    let good = TestFile::new("named.toml", "[[offer]]\nid = \"a\"\nprice = 1\nstock = 1\n");
+    let config = named(good.path());
+    let told =
+        format!("{}: a valid configuration\n{}: 1 offers, each well defined\n", config.path(), good.path());
+    assert_eq!(printed(&["check", config.path()]), told);
+    let bad = TestFile::new("named-bad.toml", "[[offer]]\nid = \"a\"\nprice = 1\nstok = 1\n");
+    let error = format!("offers: {}: a.stok: unknown field; did you mean stock?", bad.path());
+    check_refused(&["check", named(bad.path()).path()], &error);
+    let missing = "/no/such/offers.toml";
+    check_refused(&["check", named(missing).path()], &format!("offers: cannot open {missing}: "));
+}
+
+#[test]
+fn check_tells_what_the_server_would_answer_to_a_pool_of_another_campaign() {
+    let offer = |id: &str, pool: &str| {
+        format!("[[offer]]\nid = \"{id}\"\nprice = 1\ntakes = [{{ pool = \"{pool}\", units = 1 }}]\n")
+    };
+    let file = |text: &str| TestFile::new("campaigns.toml", text);
+    // The word in the braces and the bare id are one campaign; the pools may be there.
+    let good =
+        file(&(offer("{night}phone", "{night}shelf") + &offer("night", "{night}shelf") + &offer("a", "a")));
+    assert!(printed(&["check", good.path()]).contains("3 offers"));
+    drop(good);
+    let answer = "CROSSSLOT takes.pool: every pool of an offer must be of the offer's campaign";
+    let server = Process::start(&["--durability", "memory"]);
+    for (id, pool) in [("{night}phone", "{day}shelf"), ("phone", "shelf")] {
+        let json = format!("{{\"price\":1,\"takes\":[{{\"pool\":\"{pool}\",\"units\":1}}]}}");
+        let answered = server.ask(&format!("OFFER PUT {id} '{json}'\r\n"));
+        assert!(answered.starts_with(&format!("-{answer}\r\n")), "{answered}");
+        let bad = file(&offer(id, pool));
+        check_refused(&["check", bad.path()], &format!("{}: {id}: {answer}", bad.path()));
+    }
+}
+
+#[test]
 fn schema_and_docs_print_what_tools_can_read() {
     let schema: serde_json::Value = serde_json::from_str(&printed(&["schema"])).expect("JSON");
     assert_eq!(schema["required"], serde_json::json!(["price"]));

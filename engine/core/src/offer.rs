@@ -188,6 +188,12 @@ impl Offer {
         }
     }
 
+    /// Whether it takes from pools of its own campaign alone, put under this id.
+    pub fn stays_in_campaign(&self, id: Text<'_>) -> bool {
+        let campaign = id.campaign();
+        self.takes.iter().all(|take| Text::stored(take.pool.as_bytes()).campaign() == campaign)
+    }
+
     /// Checks everything that does not depend on other offers or on the time.
     pub fn check(&self) -> Result<(), OfferError> {
         let fail = |path, expected| Err(OfferError { path, expected });

@@ -2,7 +2,7 @@
 
 use super::No;
 use crate::event::{CloseCause, Event, OfferIndex};
-use crate::offer::{LENGTH_MAX, Offer, OfferError, POOL_UNITS_MAX};
+use crate::offer::{LENGTH_MAX, Offer, OfferError, POOL_UNITS_MAX, Take};
 use crate::refusal::{Misuse, Refusal};
 use crate::state::{OfferState, State};
 use crate::text::Text;
@@ -68,14 +68,13 @@ impl State {
         if definition.stock.is_some() && self.find_pool(id).is_some() {
             return Err(Misuse::PoolExists.into());
         }
-        for take in &definition.takes {
-            let pool = Text::stored(take.pool.as_bytes());
-            if pool.campaign() != id.campaign() {
-                return Err(Misuse::CrossSlot.into());
-            }
-            if self.find_pool(pool).is_none() {
-                return Err(Misuse::TakesUnknown.into());
-            }
+        // Before the pools are looked for: what follows from the definition alone is answered whatever pools there are.
+        if !definition.stays_in_campaign(id) {
+            return Err(Misuse::CrossSlot.into());
+        }
+        let is_known = |take: &Take| self.find_pool(Text::stored(take.pool.as_bytes())).is_some();
+        if !definition.takes.iter().all(is_known) {
+            return Err(Misuse::TakesUnknown.into());
         }
         Ok(())
     }
