@@ -151,6 +151,11 @@ impl DataDirectory {
         Ok(DataDirectory { directory: Directory::seize(disk, path)? })
     }
 
+    /// Whether a server has kept a sale in a directory, which need not be one that can be opened. No directory: no sale.
+    pub fn holds_sale(path: &Path) -> Result<bool, StoreError> {
+        Directory::holds_sale(&FileDisk, path)
+    }
+
     /// How many shards it was made with.
     pub fn shard_count(&self) -> u16 {
         self.directory.shards()

@@ -41,7 +41,7 @@ fn help_says_each_flag_with_its_default_and_what_each_durability_costs() {
         "default: ./stampede-data",
         "nothing that was answered is lost",
         "losing power costs what came since the last sync",
-        "With durability memory nothing is written there.",
+        "With durability memory nothing is read or written there; a sale that lies there is left alone, and the start says so.",
         "default: the directory's; for a new one half the cores, at least 1",
     ] {
         assert!(help.contains(sentence), "{sentence:?} is missing:\n{help}");
@@ -225,6 +225,40 @@ fn what_was_sold_is_there_after_a_restart_and_offers_are_left_alone() {
         answers.contains("held") && answers.contains("p1"),
         "the feed reaches back before the restart: {answers}"
     );
+}
+
+#[test]
+fn a_sale_in_the_directory_is_left_alone_in_memory_and_the_start_says_so_once() {
+    let data = TestDir::new("memory");
+    let log = TestFile::new("memory.log", "");
+    let start = |durability: &str| {
+        let file = std::fs::File::create(log.path()).expect("the log");
+        let args = ["--data", data.path(), "--durability", durability];
+        let server = Process::start_with_log(&args, file.into());
+        (server, std::fs::read_to_string(log.path()).expect("the log"))
+    };
+    let unread = "the data directory holds a sale, and with durability memory it is not read and not written; \
+                  start with durability sync or async to go on with it";
+    let (server, told) = start("memory");
+    assert!(!told.contains("holds a sale"), "there is none yet: {told}");
+    drop(server);
+
+    let (mut server, told) = start("sync");
+    assert!(!told.contains("holds a sale"), "it is read: {told}");
+    server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nBUY sku alice r1\r\n");
+    server.signal("TERM");
+    assert!(server.child.wait().expect("it ends").success());
+
+    let (server, told) = start("memory");
+    assert_eq!(told.matches(unread).count(), 1, "{told}");
+    assert!(told.contains("WARN") && told.contains(data.path()), "{told}");
+    let answers = server.ask("SHOW sku r1\r\nOFFER PUT other '{\"price\":1,\"stock\":9}'\r\n");
+    assert!(answers.contains("UNKNOWN") && answers.contains("OK"), "{answers}");
+    drop(server);
+
+    let (server, _) = start("sync");
+    let answers = server.ask("SHOW sku r1\r\nOFFER GET other\r\n");
+    assert!(answers.contains("HELD") && answers.contains("OFFER_UNKNOWN"), "{answers}");
 }
 
 #[test]

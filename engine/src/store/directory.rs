@@ -63,9 +63,7 @@ impl Directory {
         let about = if let Some(about) = read(disk.as_ref(), path)? {
             about
         } else {
-            let first = path.join("shard-0000");
-            let names = disk.list(&first).map_err(ShardStore::io("listing", &first))?;
-            if !names.is_empty() {
+            if has_shards(disk.as_ref(), path)? {
                 let expected = "the directory has shards, and this file, which says how many, is missing; \
                                 restore it from a copy";
                 let path = path.join(ABOUT_NAME);
@@ -89,6 +87,12 @@ impl Directory {
             expected: "a data directory has this file; is this one?".to_owned(),
         })?;
         Ok(Directory { disk, path: path.to_owned(), about, lock: None })
+    }
+
+    /// Whether a server has kept a sale in a directory, which need not be one that can be opened.
+    pub(crate) fn holds_sale(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
+        let names = disk.list(path).map_err(ShardStore::io("listing", path))?;
+        Ok(names.iter().any(|name| name == ABOUT_NAME) || has_shards(disk, path)?)
     }
 
     /// Opens a directory to change it while no server uses it.
@@ -162,6 +166,13 @@ fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<About>, StoreError> {
         return Err(StoreError::Unreadable { path, expected });
     }
     Ok(Some(about))
+}
+
+/// Whether the first shard has files.
+fn has_shards(disk: &dyn Disk, dir: &Path) -> Result<bool, StoreError> {
+    let first = dir.join("shard-0000");
+    let names = disk.list(&first).map_err(ShardStore::io("listing", &first))?;
+    Ok(!names.is_empty())
 }
 
 fn found(disk: &dyn Disk, dir: &Path, founding: Founding) -> Result<About, StoreError> {

@@ -1,13 +1,14 @@
 //! `stampede serve`: starts the server, says that it is ready, and stops it in order.
 
 use super::recovery::{self, Watcher};
-use crate::config::Config;
+use crate::config::{Config, Durability};
 use crate::offer_text::{OFFERS_FILE_BYTES_MAX, parse_toml_file};
 use crate::ops::{Health, Ops};
 use crate::server::Server;
 use crate::text_file;
 use anyhow::{Context, anyhow};
 use stampede_engine::core::Offer;
+use stampede_engine::offline::DataDirectory;
 use stampede_engine::{cores, shards_default};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = stampede_engine::take_small_pages() {
         tracing::warn!(%error, "cannot refuse huge pages; a shard may stand still for milliseconds where one is cleared");
     }
+    warn_of_unread_sale(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers(&config))
         .enable_all()
@@ -32,6 +34,19 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     // A recovery or a snapshot that was under way ends with the process: both leave the directory as it was.
     runtime.shutdown_background();
     served
+}
+
+/// In memory the data directory is not looked at otherwise: whoever named one with a sale in it may believe that it is
+/// the one that goes on.
+fn warn_of_unread_sale(config: &Config) {
+    // A directory that cannot be listed is no reason not to start: nothing of it is needed.
+    let holds_sale = || DataDirectory::holds_sale(&config.data).unwrap_or(false);
+    if config.durability == Durability::Memory && holds_sale() {
+        tracing::warn!(
+            data = %config.data.display(),
+            "the data directory holds a sale, and with durability memory it is not read and not written; start with durability sync or async to go on with it"
+        );
+    }
 }
 
 /// Threads for connections: one for each core that no shard needs, and at least one. More would take the cores from the

@@ -73,12 +73,17 @@ fn small_segments() -> &'static str {
 
 impl Process {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with_log(args, Stdio::null())
+    }
+
+    /// Like [`Process::start`]; the log goes to `log`, and what the start has to say is in it.
+    pub(crate) fn start_with_log(args: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stampede"))
             .args(["serve", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0"])
             .args(if args.contains(&"--config") { vec![] } else { vec!["--config", small_segments()] })
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the binary runs");
         let stdout = child.stdout.take().expect("it is piped");
