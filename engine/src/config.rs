@@ -135,11 +135,11 @@ pub enum StartError {
         reason: String,
     },
     /// The system gave no thread.
-    #[error("the thread of shard {shard} could not be started: {source}")]
+    #[error("the thread of shard {shard} could not be started: {cause}")]
     Thread {
         /// Which shard.
         shard: u16,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }

@@ -117,7 +117,7 @@ impl Engine {
             keeping.add(Arc::clone(&log), shard.recovered.clone());
             let index = shard.recovered.shard.get();
             let begun = FileJournal::spawn(shard.writer);
-            let journal = begun.map_err(|source| StartError::Thread { shard: index, source })?;
+            let journal = begun.map_err(|cause| StartError::Thread { shard: index, cause })?;
             parts.push(Part {
                 machine: shard.machine,
                 journal: Box::new(journal),
@@ -158,7 +158,7 @@ impl Engine {
         }
         if let Some(keeping) = keeping {
             let thread = Keeping::spawn(keeping);
-            let thread = thread.map_err(|source| StartError::Thread { shard: 0, source })?;
+            let thread = thread.map_err(|cause| StartError::Thread { shard: 0, cause })?;
             *engine.shared.keeper.lock() = Some(thread);
         }
         Ok(engine)
@@ -311,7 +311,7 @@ impl Shared {
             door.seat(shard);
             door.run(patience);
         });
-        let thread = thread.map_err(|source| StartError::Thread { shard: index, source })?;
+        let thread = thread.map_err(|cause| StartError::Thread { shard: index, cause })?;
         self.threads.lock().push(thread);
         Ok(())
     }

@@ -112,12 +112,12 @@ pub enum FeedError {
     #[error("an entry cannot be read: {0}")]
     Unreadable(#[from] CodecError),
     /// The system refused a call.
-    #[error("reading {} failed: {source}", path.display())]
+    #[error("reading {} failed: {cause}", path.display())]
     Io {
         /// The segment.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 

@@ -37,14 +37,14 @@ pub(crate) struct ShardStore {
 #[non_exhaustive]
 pub enum StoreError {
     /// The system refused a call.
-    #[error("{action} {} failed: {source}", path.display())]
+    #[error("{action} {} failed: {cause}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// On which file or directory.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Another server has the directory.
     #[error("{} is in use by another server; one directory serves one server", path.display())]
@@ -167,7 +167,7 @@ impl ShardStore {
     /// An error of the system about a file.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
         let path = path.to_owned();
-        move |source| StoreError::Io { action, path, source }
+        move |cause| StoreError::Io { action, path, cause }
     }
 
     pub(crate) fn damaged(&self, segment: &Path, offset: u64, what: impl Into<Damage>) -> StoreError {

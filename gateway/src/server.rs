@@ -259,13 +259,13 @@ fn put_offer(engine: &Engine, id: &str, definition: Offer) -> anyhow::Result<boo
     match known.answer() {
         Answer::Refused(Refusal::OfferUnknown) => {}
         Answer::Offer(_) => return Ok(false),
-        other => anyhow::bail!("offer {id}: {}", reason(&other)),
+        other => anyhow::bail!(reason(&other)),
     }
     drop(known);
     let put = client.call(&Request::OfferPut { offer, definition: Box::new(definition) })?;
     match put.answer() {
         Answer::Done => Ok(true),
-        other => anyhow::bail!("offer {id}: {}", reason(&other)),
+        other => anyhow::bail!(reason(&other)),
     }
 }
 

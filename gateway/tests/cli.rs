@@ -201,6 +201,25 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
+fn an_error_says_its_cause_and_its_place_once() {
+    let file = TestFile::new("no-directory", "");
+    let listing = format!("stampede: listing {} failed: Not a directory (os error 20)\n", file.path());
+    check_refused(&["inspect", "--data", file.path()], &listing);
+    check_refused(
+        &["serve", "--listen", "127.0.0.1:0", "--data", file.path()],
+        &format!("{} failed: ", file.path()),
+    );
+    let offers = TestFile::new(
+        "unknown-pool.toml",
+        "[[offer]]\nid = \"sku\"\nprice = 1\ntakes = [{ pool = \"sku\", units = 1 }]\n",
+    );
+    check_refused(
+        &["serve", "--listen", "127.0.0.1:0", "--durability", "memory", "--offers", offers.path()],
+        "stampede: cannot put the offer sku: takes.pool: unknown pool; POOL ADD creates it\n",
+    );
+}
+
+#[test]
 fn offers_of_a_file_are_put_at_start() {
     let file = TestFile::new("offers.toml", "[[offer]]\nid = \"sku\"\nprice = 1990\nstock = 1\n");
     let server = Process::start(&["--durability", "memory", "--offers", file.path()]);

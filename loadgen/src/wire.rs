@@ -16,20 +16,20 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum WireError {
     /// No connection could be made.
-    #[error("cannot connect to {addr}: {source}")]
+    #[error("cannot connect to {addr}: {cause}")]
     Connect {
         /// The address that was tried.
         addr: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The connection failed while in use.
-    #[error("the connection to {addr} failed: {source}")]
+    #[error("the connection to {addr} failed: {cause}")]
     Broken {
         /// The server's address.
         addr: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The server closed the connection while answers were due.
     #[error("{addr} closed the connection with {due} answers due")]
@@ -50,12 +50,12 @@ pub enum WireError {
         due: usize,
     },
     /// The bytes are not RESP.
-    #[error("{addr} sent what is not RESP: {source}")]
+    #[error("{addr} sent what is not RESP: {cause}")]
     Malformed {
         /// The server's address.
         addr: String,
         /// Where the scan stopped and why.
-        source: frame::Malformed,
+        cause: frame::Malformed,
     },
     /// A command that must work was answered with an error or a refusal.
     #[error("{command} was answered: {answer}")]

@@ -106,7 +106,7 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
 #[test]
 fn mistakes_are_answered_with_the_argument_and_what_was_expected() {
     let addr = shop::server::open(Lie::None);
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (
             &["steady", "--rate=-5", "--addr", &addr],
             "rate: expected 0 to 10000000 intents per second, got -5",
@@ -122,12 +122,14 @@ fn mistakes_are_answered_with_the_argument_and_what_was_expected() {
         ),
         (&["steady", "--addr", &addr, "--prefix", "a b"], "prefix: expected 1 to 32 printable ASCII"),
         (&["spike", "--addr", "127.0.0.1:1"], "cannot connect to 127.0.0.1:1"),
+        (&["replay", "/no/such/file"], "cannot read /no/such/file: No such file or directory (os error 2)"),
     ];
     for (args, expected) in cases {
         let output = load(args);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.contains(expected), "{args:?}: {text}");
+        assert!(text.matches("(os error").count() < 2, "{args:?} says its cause twice: {text}");
     }
 }
 

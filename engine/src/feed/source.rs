@@ -92,6 +92,6 @@ impl Source {
     }
 }
 
-fn io_error(path: &Path, source: io::Error) -> FeedError {
-    FeedError::Io { path: path.to_owned(), source }
+fn io_error(path: &Path, cause: io::Error) -> FeedError {
+    FeedError::Io { path: path.to_owned(), cause }
 }

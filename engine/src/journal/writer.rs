@@ -45,11 +45,11 @@ pub(crate) enum Step {
 
 /// A write or a sync that failed, and where.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} {} failed: {source}", path.display())]
+#[error("{action} {} failed: {cause}", path.display())]
 pub(crate) struct WriteError {
     action: &'static str,
     path: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// The writer of one shard's journal.
@@ -202,7 +202,7 @@ impl Writer {
         self.make_room(self.batch.bytes.len() as u64)?;
         let current = self.current.as_mut().expect("room was made in a segment");
         let written = write_full(current.file.as_mut(), &self.batch.bytes, current.offset);
-        written.map_err(|source| WriteError { action: "writing", path: current.path.clone(), source })?;
+        written.map_err(|cause| WriteError { action: "writing", path: current.path.clone(), cause })?;
         current.offset += self.batch.bytes.len() as u64;
         let linked = self.chain.link(&header, hash);
         assert!(linked.is_ok(), "I7: the writer's own batch does not link: {linked:?}");
@@ -226,7 +226,7 @@ impl Writer {
         let Some(current) = &mut self.current else { return Ok(()) };
         let began = self.source.boot();
         let synced = current.file.sync();
-        synced.map_err(|source| WriteError { action: "syncing", path: current.path.clone(), source })?;
+        synced.map_err(|cause| WriteError { action: "syncing", path: current.path.clone(), cause })?;
         let took = self.source.boot().saturating_sub(began);
         Counts::add(&self.log.counts.syncs, 1);
         Counts::add(&self.log.counts.sync_nanos, took.as_nanos() as u64);
@@ -277,7 +277,7 @@ impl Writer {
         self.sync()?;
         let failed = |action, path: &PathBuf| {
             let path = path.clone();
-            move |source| WriteError { action, path, source }
+            move |cause| WriteError { action, path, cause }
         };
         let needed = HEADER_BYTES as u64 + bytes;
         if self.makes_segments {
@@ -285,8 +285,8 @@ impl Writer {
         }
         let uses_spare = needed <= self.maker.segment_bytes && self.maker.wait_made();
         if let Some(reason) = self.log.failure() {
-            let source = io::Error::other(reason.to_owned());
-            return Err(WriteError { action: "going on in", path: self.dir.clone(), source });
+            let cause = io::Error::other(reason.to_owned());
+            return Err(WriteError { action: "going on in", path: self.dir.clone(), cause });
         }
         let size = if uses_spare { self.maker.segment_bytes } else { needed.max(SEGMENT_BYTES_MIN) };
         let spare = self.dir.join(if uses_spare { SPARE_NAME } else { URGENT_NAME });

@@ -21,6 +21,7 @@ pub(crate) fn check_refused(args: &[&str], error: &str) {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{args:?} succeeded");
     assert!(told.contains(error), "{args:?}: {told}");
+    assert!(told.matches("(os error").count() < 2, "{args:?} says its cause twice: {told}");
     assert!(output.stdout.is_empty(), "{args:?} printed to standard output");
 }
 

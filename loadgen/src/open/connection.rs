@@ -58,7 +58,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, and asks for RESP3.
     pub(super) fn open(addr: &str, registry: &Registry, token: Token) -> Result<Self, WireError> {
-        let failed = |source| WireError::Connect { addr: addr.to_owned(), source };
+        let failed = |cause| WireError::Connect { addr: addr.to_owned(), cause };
         let mut stream = connect(addr).map_err(failed)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(failed)?;
         Ok(Self {

@@ -50,12 +50,12 @@ impl Line {
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// It cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {cause}")]
     Read {
         /// The file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It holds no group.
     #[error("{path} holds no records: expected lines of `leader item [member …]`, apart by tabs")]
@@ -101,7 +101,7 @@ pub fn read(path: &Path) -> Result<Vec<Line>, RecordError> {
 
 /// Reads a file and leaves out lines that are no records.
 pub fn read_leniently(path: &Path) -> Result<Records, RecordError> {
-    let failed = |source| RecordError::Read { path: path.display().to_string(), source };
+    let failed = |cause| RecordError::Read { path: path.display().to_string(), cause };
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
     let is_gzip = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
     let records = if is_gzip {

@@ -58,7 +58,7 @@ impl Client {
 
     /// Connects without a handshake, which leaves the connection at RESP2.
     pub fn connect_plain(addr: &str) -> Result<Self, WireError> {
-        let failed = |source| WireError::Connect { addr: addr.to_owned(), source };
+        let failed = |cause| WireError::Connect { addr: addr.to_owned(), cause };
         let stream = TcpStream::connect(addr).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(failed)?;
@@ -116,7 +116,7 @@ impl Client {
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        self.stream.write_all(bytes).map_err(|source| WireError::Broken { addr: self.addr.clone(), source })
+        self.stream.write_all(bytes).map_err(|cause| WireError::Broken { addr: self.addr.clone(), cause })
     }
 
     fn read_answers(&mut self, count: usize, mut hear: impl FnMut(Frame<'_>)) -> Result<(), WireError> {
@@ -124,7 +124,7 @@ impl Client {
         while due > 0 {
             let rest = &self.inbound[self.taken..];
             let found = frame::frame_len(rest)
-                .map_err(|source| WireError::Malformed { addr: self.addr.clone(), source })?;
+                .map_err(|cause| WireError::Malformed { addr: self.addr.clone(), cause })?;
             if let Some(len) = found {
                 hear(Frame::new(&rest[..len]));
                 self.taken += len;
@@ -145,7 +145,7 @@ impl Client {
                 self.inbound.extend_from_slice(&self.chunk[..len]);
                 Ok(())
             }
-            Err(source) => Err(WireError::Broken { addr: self.addr.clone(), source }),
+            Err(cause) => Err(WireError::Broken { addr: self.addr.clone(), cause }),
         }
     }
 }

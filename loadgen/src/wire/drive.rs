@@ -42,7 +42,7 @@ pub struct Line {
 impl Line {
     /// Connects.
     pub async fn connect(addr: &str) -> Result<Self, WireError> {
-        let failed = |source| WireError::Connect { addr: addr.to_owned(), source };
+        let failed = |cause| WireError::Connect { addr: addr.to_owned(), cause };
         let stream = TcpStream::connect(addr).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let inbound = vec![0; 64 << 10];
@@ -79,7 +79,7 @@ impl Line {
             }
             let sent = now();
             let written = self.stream.write_all(&self.outbound).await;
-            written.map_err(|source| WireError::Broken { addr: self.addr.clone(), source })?;
+            written.map_err(|cause| WireError::Broken { addr: self.addr.clone(), cause })?;
             self.hear(due, sent, source, pace.silence_max).await?;
         }
     }
@@ -97,7 +97,7 @@ impl Line {
             let mut at = 0;
             while due > 0 {
                 let found = frame::frame_len(&self.inbound[at..self.inbound_len]);
-                match found.map_err(|source| WireError::Malformed { addr: self.addr.clone(), source })? {
+                match found.map_err(|cause| WireError::Malformed { addr: self.addr.clone(), cause })? {
                     Some(len) => {
                         source.answer(Frame::new(&self.inbound[at..at + len]), latency);
                         at += len;
@@ -127,7 +127,7 @@ impl Line {
                 self.inbound_len += len;
                 Ok(())
             }
-            Ok(Err(source)) => Err(WireError::Broken { addr: self.addr.clone(), source }),
+            Ok(Err(cause)) => Err(WireError::Broken { addr: self.addr.clone(), cause }),
         }
     }
 }
