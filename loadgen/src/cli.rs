@@ -3,7 +3,7 @@
 //! Parses and checks the form of arguments; what they mean together is checked where they are used, with the
 //! flag named. Called by `main`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,6 +38,21 @@ pub enum Command {
     Replay(ReplayArgs),
     /// The same load on Stampede and on Redis with a sale script, in turn, and the ratios
     Compare(CompareArgs),
+}
+
+impl Command {
+    /// Where the report goes.
+    pub fn output(&self) -> &Output {
+        match self {
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => &args.output,
+            Command::Spike(args) => &args.output,
+            Command::Steady(args) => &args.output,
+            Command::Mixed(args) => &args.output,
+            Command::Replay(args) => &args.output,
+            Command::Compare(args) => &args.output,
+        }
+    }
 }
 
 /// Where the server is and how it is reached.
@@ -82,6 +97,13 @@ pub struct Output {
     /// Write the report as one self-contained HTML file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+impl Output {
+    /// Every file that the report is written to.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.json, &self.html].into_iter().flatten().map(PathBuf::as_path)
+    }
 }
 
 /// Who comes.

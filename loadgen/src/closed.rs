@@ -58,6 +58,17 @@ impl ClosedLoop {
         }
     }
 
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// An argument out of its range, named.
+    pub fn check(&self) -> Result<()> {
+        ensure!(self.connections >= 1, "connections: at least 1 is needed");
+        ensure!(self.pipeline >= 1, "pipeline: at least 1 is needed");
+        ensure!(self.requests >= 1, "requests: at least 1 is needed");
+        Ok(())
+    }
+
     /// The serials of this run's commands lie below this one.
     pub fn serial_end(&self) -> u64 {
         // Connections take turns; the last turn may be a part of one for each.
@@ -145,9 +156,7 @@ impl Tally {
 /// # Errors
 /// A plan that makes no sense, a connection that fails, a server that falls silent.
 pub fn run(plan: &ClosedLoop) -> Result<ClosedLoopReport> {
-    ensure!(plan.connections >= 1, "connections: at least 1 is needed");
-    ensure!(plan.pipeline >= 1, "pipeline: at least 1 is needed");
-    ensure!(plan.requests >= 1, "requests: at least 1 is needed");
+    plan.check()?;
     let threads = plan.threads.clamp(1, plan.connections);
     let started = now();
     let parts = std::thread::scope(|scope| {

@@ -13,16 +13,18 @@ use crate::compare::{self, Pair};
 use crate::open::{OpenLoop, Peer};
 use crate::population::Crowd;
 use crate::replay::{self, Replay, records};
-use crate::report::{Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::sale::{self, HotOffer, Sale};
 use crate::schedule::{Arrivals, Schedule, Shape};
 use crate::wire::client::Client;
 
-/// Runs a command line; answers whether everything agreed.
+/// Runs a command line; answers whether everything agreed. Arguments and files are checked before anything is connected
+/// to: a typing mistake should not cost a run.
 ///
 /// # Errors
 /// A mistake in the arguments, a server that cannot be reached, a file that cannot be read or written.
 pub fn run(cli: &Cli, command_line: String) -> Result<bool> {
+    cli.command.output().files().try_for_each(report::check_writable)?;
     match &cli.command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => {
@@ -115,8 +117,9 @@ fn crowd(target: &Target, people: &People) -> Result<Crowd> {
 }
 
 fn run_sale(sale: &Sale, target: &Target, command_line: String) -> Result<Report> {
+    let plan = sale.plan()?;
     let mut report = new_report(target, command_line)?;
-    report.runs.push(sale::run(sale, &open_loop(target))?);
+    report.runs.push(sale::run(sale, plan, &open_loop(target))?);
     Ok(report)
 }
 
@@ -174,19 +177,21 @@ fn steady_closed(args: &SteadyArgs, command_line: String) -> Result<Report> {
             HotOffer::Groups(args.group_size)
         }
     };
+    let (prefix, plan) = (prefix(&args.target)?, closed_loop(&args.target, args.requests)?);
     let mut report = new_report(&args.target, command_line)?;
-    let plan = closed_loop(&args.target, args.requests);
-    report.maximum_throughput.push(sale::run_closed(&prefix(&args.target)?, hot, &plan)?);
+    report.maximum_throughput.push(sale::run_closed(&prefix, hot, &plan)?);
     Ok(report)
 }
 
-fn closed_loop(target: &Target, requests: u64) -> ClosedLoop {
-    ClosedLoop {
+fn closed_loop(target: &Target, requests: u64) -> Result<ClosedLoop> {
+    let plan = ClosedLoop {
         connections: usize::from(target.connections),
         pipeline: target.pipeline_or(64),
         threads: usize::from(target.threads),
         ..ClosedLoop::new(&target.addr, Work::Ping, requests)
-    }
+    };
+    plan.check()?;
+    Ok(plan)
 }
 
 fn mixed(args: &MixedArgs, command_line: String) -> Result<Report> {
@@ -209,8 +214,19 @@ fn mixed(args: &MixedArgs, command_line: String) -> Result<Report> {
 }
 
 fn play(args: &ReplayArgs, command_line: String) -> Result<Report> {
-    let prefix = prefix(&args.target)?;
-    // Every file is read before the first is played: a typing mistake should not cost a run.
+    let replay = Replay {
+        addr: args.target.addr.clone(),
+        connections: args.target.connections,
+        pipeline: args.target.pipeline_or(64),
+        matching: args.matching,
+        prefix: prefix(&args.target)?,
+        open_formed: args.open_formed,
+        open_failed: args.open_failed,
+        chunk: args.chunk,
+        price: args.price,
+    };
+    replay.check()?;
+    // Every file is read before the first is played.
     let mut files = Vec::new();
     for path in &args.files {
         let lines = if args.skip_bad_lines {
@@ -231,17 +247,7 @@ fn play(args: &ReplayArgs, command_line: String) -> Result<Report> {
     }
     let mut report = new_report(&args.target, command_line)?;
     for (index, (path, lines)) in files.iter().enumerate() {
-        let replay = Replay {
-            addr: args.target.addr.clone(),
-            connections: args.target.connections,
-            pipeline: args.target.pipeline_or(64),
-            matching: args.matching,
-            prefix: format!("{prefix}-{index}"),
-            open_formed: args.open_formed,
-            open_failed: args.open_failed,
-            chunk: args.chunk,
-            price: args.price,
-        };
+        let replay = Replay { prefix: format!("{}-{index}", replay.prefix), ..replay.clone() };
         let bar = sale::progress_bar(0, &path.display().to_string());
         let played = replay::run(lines, &replay, &bar).with_context(|| path.display().to_string())?;
         bar.finish_and_clear();
@@ -251,11 +257,11 @@ fn play(args: &ReplayArgs, command_line: String) -> Result<Report> {
 }
 
 fn compare_peers(args: &CompareArgs, command_line: String) -> Result<Report> {
-    let mut report = new_report(&args.target, command_line)?;
     let pair = Pair { stampede: args.target.addr.clone(), redis: args.redis.clone(), rounds: args.rounds };
     if args.closed {
-        let plan = closed_loop(&args.target, args.requests);
-        compare::run_closed(&pair, &prefix(&args.target)?, &plan, &mut report)?;
+        let (prefix, plan) = (prefix(&args.target)?, closed_loop(&args.target, args.requests)?);
+        let mut report = new_report(&args.target, command_line)?;
+        compare::run_closed(&pair, &prefix, &plan, &mut report)?;
         return Ok(report);
     }
     let shape = Shape::Constant { rate: args.rate };
@@ -269,6 +275,8 @@ fn compare_peers(args: &CompareArgs, command_line: String) -> Result<Report> {
         limit: 1,
         ..crowd(&args.target, &args.people)?
     };
+    crowd.check()?;
+    let mut report = new_report(&args.target, command_line)?;
     compare::run_open(&pair, &crowd, &schedule, &open_loop(&args.target), &mut report)?;
     Ok(report)
 }

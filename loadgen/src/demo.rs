@@ -17,8 +17,8 @@ use crate::disk;
 use crate::open::{OpenLoop, Peer};
 use crate::population::Crowd;
 use crate::replay::{self, Match, Replay, records};
+use crate::report::Report;
 use crate::report::terminal::count;
-use crate::report::{Report, RunReport};
 use crate::sale::{self, Sale};
 use crate::schedule::{Arrivals, Shape};
 use crate::wire::client::Client;
@@ -40,6 +40,8 @@ const AFTER: Duration = Duration::from_secs(1);
 
 /// Runs the demo; with `stay` it returns after Ctrl-C. `tell` is called with what is going on and with the report.
 pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Result<Report> {
+    let flash_sale = flash_sale(args);
+    let plan = flash_sale.plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("cannot start the server's runtime")?;
     let data = data_directory(args)?;
@@ -53,7 +55,10 @@ pub fn run(args: &DemoArgs, command: String, mut tell: impl FnMut(&str)) -> Resu
         data.path().display(),
         count(disk_syncs_per_s)
     ));
-    let mut report = play(args, &addr, command)?;
+    let mut report = Report::new(command, args.seed);
+    report.server = sale::server_facts(&mut Client::connect(&addr)?)?;
+    report.runs.push(sale::run(&flash_sale, plan, &open_loop(&addr))?);
+    report.replays.push(group_buys(&addr)?);
     report.server.insert("disk_syncs_per_s".into(), disk_syncs_per_s.to_string());
     report.close();
     tell(&crate::report::terminal::text(&report));
@@ -110,20 +115,12 @@ fn config(args: &DemoArgs, data: &TempDir) -> Result<Config> {
     Ok(raw.check()?)
 }
 
-fn play(args: &DemoArgs, addr: &str, command: String) -> Result<Report> {
-    let mut report = Report::new(command, args.seed);
-    report.server = sale::server_facts(&mut Client::connect(addr)?)?;
-    report.runs.push(flash_sale(args, addr)?);
-    report.replays.push(group_buys(addr)?);
-    Ok(report)
-}
-
-fn flash_sale(args: &DemoArgs, addr: &str) -> Result<RunReport> {
+fn flash_sale(args: &DemoArgs) -> Sale {
     let people_percent = 100.0 - DUPLICATES_PERCENT - BOTS_PERCENT;
     // One percent more moments than people, so that everybody comes at least once.
     let moments = f64::from(args.buyers) / people_percent * 101.0;
     let peak = (moments - EARLY_PER_S * (BEFORE + AFTER).as_secs_f64()) / RUSH.as_secs_f64();
-    let sale = Sale {
+    Sale {
         title: format!("flash sale at midnight: {} units, {} buyers", args.stock, args.buyers),
         crowd: Crowd {
             buyers: args.buyers,
@@ -146,16 +143,18 @@ fn flash_sale(args: &DemoArgs, addr: &str) -> Result<RunReport> {
         arrivals: Arrivals::Poisson,
         duration: BEFORE + RUSH + AFTER,
         opens_after: Some(BEFORE),
-    };
-    let open = OpenLoop {
+    }
+}
+
+fn open_loop(addr: &str) -> OpenLoop {
+    OpenLoop {
         addr: addr.to_owned(),
         connections: CONNECTIONS,
         threads: 1,
         in_flight_max: 1_000,
         timeout: Duration::from_secs(5),
         peer: Peer::Stampede,
-    };
-    sale::run(&sale, &open)
+    }
 }
 
 fn group_buys(addr: &str) -> Result<replay::ReplayReport> {

@@ -49,7 +49,11 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    fn check(&self) -> Result<()> {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// An argument out of its range, named.
+    pub fn check(&self) -> Result<()> {
         ensure!(self.buyers >= 1, "buyers: expected at least 1");
         ensure!((1..=100_000).contains(&self.offers), "offers: expected 1 to 100000, got {}", self.offers);
         ensure!(

@@ -12,7 +12,7 @@ pub mod script;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -58,6 +58,20 @@ pub struct Replay {
     pub chunk: usize,
     /// Price per unit.
     pub price: i64,
+}
+
+impl Replay {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// An argument out of its range, named.
+    pub fn check(&self) -> Result<()> {
+        ensure!(self.connections >= 1, "connections: expected at least 1");
+        ensure!(self.pipeline >= 1, "pipeline: expected at least 1");
+        ensure!(self.chunk >= 1, "chunk: expected at least 1");
+        ensure!(self.open_failed >= Duration::from_millis(100), "open-failed: expected at least 100ms");
+        Ok(())
+    }
 }
 
 /// What came out.

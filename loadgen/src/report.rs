@@ -10,8 +10,9 @@ pub mod terminal;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
+use rustix::fs::{Access, access};
 use serde::Serialize;
 
 use crate::class::Class;
@@ -304,6 +305,22 @@ impl Report {
         let page = html::page(self)?;
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// Whether a file can be written here, as far as that can be told without writing: what is found out before the run does
+/// not cost one.
+///
+/// # Errors
+/// No folder of this name, a folder in place of a file, or no leave to write.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    ensure!(!path.is_dir(), "{}: it is a folder", cannot());
+    if path.exists() {
+        return access(path, Access::WRITE_OK).with_context(cannot);
+    }
+    // The dot makes a file in the place of the folder an error.
+    let folder = path.parent().unwrap_or(path).join(".");
+    access(&folder, Access::WRITE_OK | Access::EXEC_OK).with_context(cannot)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::closed::{self, ClosedLoop, Work, on_feed};
 use crate::feed::{self, Mark};
 use crate::ledger;
 use crate::open::{self, OpenLoop};
+use crate::plan::Plan;
 use crate::population::Crowd;
 use crate::report::{ClosedReport, RunReport};
 use crate::schedule::{Arrivals, Schedule, Shape};
@@ -39,11 +40,20 @@ pub struct Sale {
     pub opens_after: Option<Duration>,
 }
 
-/// Runs a sale and judges it.
-pub fn run(sale: &Sale, open: &OpenLoop) -> Result<RunReport> {
-    let schedule = Schedule::new(sale.shape, sale.arrivals, sale.duration, sale.crowd.seed)?;
-    ensure!(!schedule.due_ns.is_empty(), "rate × duration: not one intent falls into the run");
-    let mut plan = sale.crowd.plan(&schedule)?;
+impl Sale {
+    /// Plans every command of it. Nothing is connected to.
+    ///
+    /// # Errors
+    /// An argument out of its range, named.
+    pub fn plan(&self) -> Result<Plan> {
+        let schedule = Schedule::new(self.shape, self.arrivals, self.duration, self.crowd.seed)?;
+        ensure!(!schedule.due_ns.is_empty(), "rate × duration: not one intent falls into the run");
+        self.crowd.plan(&schedule)
+    }
+}
+
+/// Runs a sale as it was planned, and judges it.
+pub fn run(sale: &Sale, mut plan: Plan, open: &OpenLoop) -> Result<RunReport> {
     let mut client = Client::connect(&open.addr)?;
     if let Some(after) = sale.opens_after {
         let opens_ms = unix_ms()? + after.as_millis() as u64;

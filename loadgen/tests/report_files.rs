@@ -1,4 +1,4 @@
-//! The files that a run leaves, and what the command line says to mistakes.
+//! The files that a run leaves, and what the command line says to mistakes, and when.
 
 mod shop;
 
@@ -131,6 +131,47 @@ fn mistakes_are_answered_with_the_argument_and_what_was_expected() {
         assert!(text.contains(expected), "{args:?}: {text}");
         assert!(text.matches("(os error").count() < 2, "{args:?} says its cause twice: {text}");
     }
+}
+
+#[test]
+fn what_cannot_work_is_found_before_anything_is_connected_to() {
+    // Nobody listens there: whoever connected first would say so.
+    let nobody = ["--addr", "127.0.0.1:1"];
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (folder, file) = (dir.path().to_str().expect("plain"), dir.path().join("there"));
+    std::fs::write(&file, "kept").expect("it is written");
+    let (missing, below) = (format!("{folder}/missing/r.json"), format!("{}/r.json", file.display()));
+    let cases: [(&[&str], String); 13] = [
+        (&["steady", "--json", &missing], format!("cannot write {missing}: No such file or directory")),
+        (&["mixed", "--html", &missing], format!("cannot write {missing}: No such file or directory")),
+        (&["spike", "--json", &below], format!("cannot write {below}: Not a directory")),
+        (&["spike", "--html", folder], format!("cannot write {folder}: it is a folder")),
+        (&["spike", "--rate=-5"], "rate: expected 0 to 10000000 intents per second, got -5".into()),
+        (&["steady", "--duration", "0s"], "duration: expected more than 0".into()),
+        (&["steady", "--rate", "1", "--duration", "1ms"], "not one intent falls into the run".into()),
+        (&["mixed", "--offers", "0"], "offers: expected 1 to 100000, got 0".into()),
+        (&["steady", "--closed", "--requests", "0"], "requests: at least 1 is needed".into()),
+        (&["steady", "--closed", "--prefix", "a b"], "prefix: expected 1 to 32".into()),
+        (&["replay", "there", "--chunk", "0"], "chunk: expected at least 1".into()),
+        (&["compare", "--redis", "127.0.0.1:1", "--bots", "101"], "bots: expected 0 to 100 percent".into()),
+        (
+            &["compare", "--redis", "127.0.0.1:1", "--closed", "--requests", "0"],
+            "requests: at least 1".into(),
+        ),
+    ];
+    for (args, expected) in cases {
+        let args = [args, &nobody[..]].concat();
+        let output = load(&args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains(&expected), "{args:?}: {text}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("it is there"),
+        "kept",
+        "nothing is written before the run"
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 1, "and nothing is left");
 }
 
 #[test]

@@ -50,10 +50,7 @@ impl Script {
     /// More lines than indexes, or arguments out of range, named.
     pub fn new(lines: &[Line], replay: &Replay) -> Result<Self> {
         ensure!(lines.len() < 100_000_000, "too many lines for one replay: {}", lines.len());
-        ensure!(replay.connections >= 1, "connections: expected at least 1");
-        ensure!(replay.pipeline >= 1, "pipeline: expected at least 1");
-        ensure!(replay.chunk >= 1, "chunk: expected at least 1");
-        ensure!(replay.open_failed >= Duration::from_millis(100), "open-failed: expected at least 100ms");
+        replay.check()?;
         let mut writer = Writer::new(replay);
         let placed: Vec<_> = lines.iter().map(|line| writer.place(line)).collect();
         let rounds = placed.iter().map(|place| place.round + 1).max().unwrap_or(0);
