@@ -21,8 +21,8 @@ use wide::u32x8;
 const LINE_ENTRIES: usize = 8;
 /// Lines of the first segment at its beginning: most offers are small.
 const LINES_FIRST: usize = 2;
-/// Lines of a segment that splits: 32 KiB.
-const LINES_FULL: usize = 512;
+/// Lines of a segment that splits: 128 KiB.
+const LINES_FULL: usize = 2_048;
 /// How many prefixes there may be for each segment. Hashes are alike, and so are the segments' depths: only texts
 /// chosen by somebody who knows the key lead farther, and then segments become long instead.
 const PREFIXES_PER_SEGMENT: usize = 4;
