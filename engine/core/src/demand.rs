@@ -60,6 +60,8 @@ struct Demand {
     units_wanted: u64,
     sold_out_at: Option<UnixMs>,
     timeline: VecDeque<DemandSecond>,
+    /// When the last second of the timeline is over.
+    next_second: UnixMs,
     /// The last second that a checkpoint told.
     told: Option<UnixMs>,
     /// Whether it stands in the board's list of what moved.
@@ -159,17 +161,18 @@ impl Demand {
         tally.intents += 1;
         tally.buyers.add(seen.buyer_hash);
         tally.has_moved = true;
-        if seen.outcome != Outcome::Replayed {
-            self.units_wanted += u64::from(seen.qty);
-        }
-        if matches!(seen.outcome, Outcome::Refused(Refusal::SoldOut)) && self.sold_out_at.is_none() {
-            self.sold_out_at = Some(seen.now);
-        }
         match seen.outcome {
             Outcome::Accepted(_) => self.second(seen.now).accepted += 1,
-            Outcome::Refused(_) => self.second(seen.now).refused += 1,
-            Outcome::Replayed => {}
+            Outcome::Refused(refusal) => {
+                if refusal == Refusal::SoldOut && self.sold_out_at.is_none() {
+                    self.sold_out_at = Some(seen.now);
+                }
+                self.second(seen.now).refused += 1;
+            }
+            // It wants nothing more than it wanted before.
+            Outcome::Replayed => return,
         }
+        self.units_wanted += u64::from(seen.qty);
     }
 
     /// There are a handful of answers per offer, so the list is searched from its front.
@@ -182,18 +185,21 @@ impl Demand {
         &mut self.tallies[at]
     }
 
+    #[inline]
     fn second(&mut self, now: UnixMs) -> &mut DemandSecond {
-        if self.timeline.back().is_none_or(|last| last.at.after(SECOND) <= now) {
+        if now >= self.next_second {
             let at = UnixMs::new(now.get() / SECOND.get() * SECOND.get());
             self.push_second(DemandSecond { at, accepted: 0, refused: 0 });
         }
         self.timeline.back_mut().expect("a second was just made sure of")
     }
 
+    #[cold]
     fn push_second(&mut self, second: DemandSecond) {
         if self.timeline.len() == TIMELINE_SECONDS_MAX {
             self.timeline.pop_front();
         }
+        self.next_second = second.at.after(SECOND);
         self.timeline.push_back(second);
     }
 }

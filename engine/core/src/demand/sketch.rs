@@ -9,7 +9,6 @@
 
 use crate::store::fetch;
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 const REGISTERS_LOG: u32 = 11;
@@ -27,14 +26,14 @@ const _: () = assert!(RANK_MAX < 1 << RANK_BITS, "a rank fits its bits");
 
 #[derive(Debug)]
 pub(super) struct Sketch {
-    registers: Box<[u8]>,
+    registers: Box<[u8; REGISTERS]>,
     /// A bit for each register that rose since the last checkpoint.
     risen: [u64; REGISTERS / 64],
 }
 
 impl Default for Sketch {
     fn default() -> Self {
-        Sketch { registers: vec![0; REGISTERS].into_boxed_slice(), risen: [0; REGISTERS / 64] }
+        Sketch { registers: Box::new([0; REGISTERS]), risen: [0; REGISTERS / 64] }
     }
 }
 
@@ -52,9 +51,12 @@ impl Sketch {
     }
 
     /// Adds one buyer by a well-mixed hash.
+    #[inline]
     pub(super) fn add(&mut self, hash: u64) {
         let at = place(hash);
-        let rank = (hash << REGISTERS_LOG).leading_zeros().min(64 - REGISTERS_LOG) as u8 + 1;
+        // Behind the bits that are left stands a one, which ends the zeros of a hash that has no other.
+        let rest = hash << REGISTERS_LOG | 1 << (REGISTERS_LOG - 1);
+        let rank = rest.leading_zeros() as u8 + 1;
         if rank > self.registers[at] {
             self.registers[at] = rank;
             self.risen[at / 64] |= 1 << (at % 64);
