@@ -21,6 +21,7 @@ use crate::request::{Buy, Request};
 use crate::state::{CampaignIndex, Keys, Lookup, State};
 use crate::text::Text;
 use crate::time::UnixMs;
+use crate::view::view_accepted;
 
 use sweep::Depth;
 pub use sweep::Swept;
@@ -151,21 +152,34 @@ impl Machine {
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
         let Some(offer) = self.state.offer_of(keys, buy.offer) else { return Refusal::OfferUnknown.into() };
-        let (outcome, answer) = match self.decide_buy(offer, buy, keys, now, record) {
+        let seen = |outcome| Seen { outcome, buyer_hash: keys.buyer.get(), qty: buy.qty, now };
+        // Matched where it lies, and each answer made where it is returned: an acceptance and an answer are large, and
+        // what was just written in parts is slow to copy as a whole.
+        match &self.decide_buy(offer, buy, keys, now, record) {
             Ok(Purchase::New(acceptance)) => {
-                let event = self.accept(&acceptance, keys, now, record);
-                let stands = self.state.view_accepted(&acceptance.accepted, event, now);
-                (Outcome::Accepted(stands.status), Answer::Reservation(stands))
+                let event = self.accept(acceptance, keys, now, record);
+                let accepted = &acceptance.accepted;
+                if accepted.seat.is_some() {
+                    // Its group may have formed with it.
+                    let at = self.state.offer(offer).reservations.len() - 1;
+                    let stands = self.state.view_reservation(offer, at, now);
+                    self.demand.note(offer, seen(Outcome::Accepted(stands.status)));
+                    return Answer::Reservation(stands);
+                }
+                self.demand.note(offer, seen(Outcome::Accepted(accepted.status)));
+                Answer::Reservation(view_accepted(accepted, event))
             }
             Ok(Purchase::Repeat(at)) => {
-                let stands = self.state.view_reservation(offer, at, now);
-                (Outcome::Replayed, Answer::Reservation(ReservationAnswer { replayed: true, ..stands }))
+                self.demand.note(offer, seen(Outcome::Replayed));
+                let stands = self.state.view_reservation(offer, *at, now);
+                Answer::Reservation(ReservationAnswer { replayed: true, ..stands })
             }
-            Err(No::Refused(refusal)) => (Outcome::Refused(refusal), refusal.into()),
-            Err(No::Misuse(misuse)) => return misuse.into(),
-        };
-        self.demand.note(offer, Seen { outcome, buyer_hash: keys.buyer.get(), qty: buy.qty, now });
-        answer
+            Err(No::Refused(refusal)) => {
+                self.demand.note(offer, seen(Outcome::Refused(*refusal)));
+                Answer::Refused(*refusal)
+            }
+            Err(No::Misuse(misuse)) => Answer::Misuse(*misuse),
+        }
     }
 
     /// Lets an acceptance take effect, and what follows for its group. Gives the event of the acceptance itself.

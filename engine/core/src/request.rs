@@ -317,7 +317,8 @@ impl<T> Request<T> {
 }
 
 impl<T> Buy<T> {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "made where it is used, instead of copied there")]
+    #[inline(always)]
     fn map<U>(self, hold: &mut impl FnMut(T) -> U) -> Buy<U> {
         Buy {
             offer: hold(self.offer),

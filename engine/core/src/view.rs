@@ -52,34 +52,6 @@ impl State {
         }
     }
 
-    /// A reservation right after its acceptance, and whatever that led to.
-    pub(crate) fn view_accepted<'a>(
-        &'a self,
-        accepted: &Accepted<'a>,
-        event: EventId,
-        now: UnixMs,
-    ) -> ReservationAnswer<Text<'a>> {
-        let Accepted { offer, id, buyer, qty, price, status, expires, seat, .. } = *accepted;
-        if seat.is_some() {
-            // Its group may have formed with it.
-            return self.view_reservation(offer, self.offer(offer).reservations.len() - 1, now);
-        }
-        ReservationAnswer {
-            status,
-            id,
-            buyer,
-            qty,
-            price,
-            amount: price.times(qty),
-            expires,
-            event,
-            group: None,
-            replayed: false,
-            late: false,
-            owe: Money::ZERO,
-        }
-    }
-
     pub(crate) fn view_group(
         &self,
         offer: OfferIndex,
@@ -202,6 +174,26 @@ impl State {
             Some(is_wanted.then_some(entry))
         });
         all.expect("every reservation can be shown")
+    }
+}
+
+/// A reservation without a group, right after its acceptance.
+#[inline]
+pub(crate) fn view_accepted<'a>(accepted: &Accepted<'a>, event: EventId) -> ReservationAnswer<Text<'a>> {
+    let Accepted { id, buyer, qty, price, status, expires, .. } = *accepted;
+    ReservationAnswer {
+        status,
+        id,
+        buyer,
+        qty,
+        price,
+        amount: price.times(qty),
+        expires,
+        event,
+        group: None,
+        replayed: false,
+        late: false,
+        owe: Money::ZERO,
     }
 }
 

@@ -42,8 +42,8 @@ impl Answers {
     pub(super) fn add(&mut self, asked: &[u8], request: &Request<AskedSpan>, answer: Answer<Text<'_>>) {
         let kept = match answer {
             Answer::Refused(refusal) => Kept::Refused(refusal),
-            Answer::Reservation(reservation) => {
-                self.add_reservation(asked, request, &reservation);
+            Answer::Reservation(ref reservation) => {
+                self.add_reservation(asked, request, reservation);
                 Kept::Reservation((self.reservations.len() - 1) as u32)
             }
             other => Kept::Other(Box::new(other.map(|text| Span::store(text, asked.len(), &mut self.texts)))),

@@ -7,7 +7,20 @@ use xxhash_rust::xxh3::Xxh3;
 
 impl Admission {
     /// Whether the rule admits this intent.
+    #[inline]
     pub(super) fn admits(&self, buy: &Buy<Text<'_>>) -> bool {
+        self.admits_everybody() || self.admits_by_what_it_asks(buy)
+    }
+
+    /// Whether nothing is asked, as for most offers.
+    #[inline]
+    fn admits_everybody(&self) -> bool {
+        let Admission { all, any, none, code, cohort } = self;
+        all.is_empty() && any.is_empty() && none.is_empty() && code.is_none() && cohort.is_none()
+    }
+
+    #[inline(never)]
+    fn admits_by_what_it_asks(&self, buy: &Buy<Text<'_>>) -> bool {
         let has = |tag: &str| buy.tags.is_some_and(|tags| tags.split_tags().any(|own| own == tag.as_bytes()));
         self.all.iter().all(|tag| has(tag))
             && (self.any.is_empty() || self.any.iter().any(|tag| has(tag)))

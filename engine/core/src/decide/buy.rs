@@ -1,4 +1,8 @@
 //! BUY: one atomic decision, in the order of its checks.
+#![expect(
+    clippy::inline_always,
+    reason = "each check answers with a large result, which a call writes to memory and reads back"
+)]
 
 use super::No;
 use crate::event::{Accepted, GroupIndex, OfferIndex, Seat, Sent};
@@ -85,6 +89,7 @@ impl State {
     }
 
     /// Whether the tables take one more reservation.
+    #[inline(always)]
     fn check_room(&self, offer: &OfferState) -> Result<(), No> {
         let buyers = &self.campaigns[offer.campaign.0].buyers;
         if offer.reservations.has_room() && buyers.as_ref().is_none_or(CampaignBuyers::has_room) {
@@ -120,6 +125,7 @@ impl State {
     }
 
     /// Limits on what the buyer would have, with `own` units on the offer already.
+    #[inline(always)]
     fn check_limits(&self, offer: &OfferState, buy: &Buy<Text<'_>>, own: u64) -> Result<(), No> {
         let limit = offer.definition.limit;
         if let Some(max) = limit.order
@@ -130,6 +136,7 @@ impl State {
         self.check_buyer_limits(offer, buy.buyer, buy.qty, own)
     }
 
+    #[inline(always)]
     pub(super) fn check_buyer_limits(
         &self,
         offer: &OfferState,
@@ -151,6 +158,7 @@ impl State {
         Ok(())
     }
 
+    #[inline(always)]
     fn plan_seat(
         &self,
         offer: &OfferState,
@@ -197,6 +205,7 @@ impl State {
         offer.groups.seats[seat.get() - 1].opened
     }
 
+    #[inline(always)]
     fn check_stock(&self, offer: &OfferState, seat: SeatPlan, qty: Units) -> Result<(), No> {
         let seats = match (seat, offer.definition.group().map(|rule| rule.reserve)) {
             (SeatPlan::Join(_), Some(Reserve::Group)) => return Ok(()),
@@ -207,11 +216,15 @@ impl State {
     }
 
     /// Whether every pool has its units for `units` units of the offer.
+    #[inline]
     pub(super) fn has_stock(&self, offer: &OfferState, units: u64) -> bool {
-        offer.takes.iter().all(|take| {
+        for take in &offer.takes {
             let wanted = u128::from(take.units) * u128::from(units);
-            wanted <= u128::from(self.pools[take.pool.0].available())
-        })
+            if wanted > u128::from(self.pools[take.pool.0].available()) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -276,6 +289,7 @@ fn is_group_as_sent(offer: &OfferState, known: u32, sent: GroupChoice<Text<'_>>)
     }
 }
 
+#[inline(always)]
 fn accept<'r>(
     at: OfferIndex,
     offer: &OfferState,

@@ -8,6 +8,7 @@ use crate::event::GroupIndex;
 use crate::money::Units;
 use crate::store::{Column, Index, TextHash, TextRef};
 use crate::text::Text;
+use core::mem;
 use core::num::NonZeroU32;
 
 #[derive(Debug, Default)]
@@ -103,13 +104,14 @@ impl Reservations {
 
     /// Makes the reservation that is appended next the buyer's newest, and gives the one before it.
     pub(super) fn link_to_buyer(&mut self, buyer: u32) -> Option<NonZeroU32> {
-        let at = self.rows.len();
-        let before = self.buyers.rows[buyer].newest;
-        if before.is_some() || self.buyers.rows[buyer].sums.is_some() {
+        let newest = one_up(self.rows.len());
+        let row = &mut self.buyers.rows[buyer];
+        if row.newest.is_some() || row.sums.is_some() {
             self.sums_mut(buyer).count += 1;
+            return mem::replace(&mut self.buyers.rows[buyer].newest, newest);
         }
-        self.buyers.rows[buyer].newest = one_up(at);
-        before
+        row.newest = newest;
+        None
     }
 
     /// The buyer has these units more. Whoever calls has given them to a reservation of the buyer.

@@ -36,11 +36,14 @@ impl State {
         keys.offer.or_else(|| self.find_offer(offer))
     }
 
+    #[inline]
     pub(crate) fn keys_of_buy(&self, buy: &Buy<Text<'_>>, near: Option<OfferIndex>) -> Keys {
         Keys { buyer: self.hashes.of(buy.buyer), ..self.keys(buy.offer, buy.id, near) }
     }
 
     /// The keys of a request that names no buyer. It may be about the offer `near`.
+    #[expect(clippy::inline_always, reason = "made where they are used, instead of copied there")]
+    #[inline(always)]
     pub(crate) fn keys(&self, offer: Text<'_>, id: Text<'_>, near: Option<OfferIndex>) -> Keys {
         let near = near.filter(|&near| self.offer_name(near) == offer);
         let offer = near.or_else(|| self.find_offer(offer));
