@@ -70,6 +70,7 @@ impl Replay {
         ensure!(self.pipeline >= 1, "pipeline: expected at least 1");
         ensure!(self.chunk >= 1, "chunk: expected at least 1");
         ensure!(self.open_failed >= Duration::from_millis(100), "open-failed: expected at least 100ms");
+        ensure!(self.price >= 0, "price: expected 0 or more");
         Ok(())
     }
 }
