@@ -111,7 +111,7 @@ impl Shape {
 /// The most intents of one run: their plan and their answers are held in memory.
 const INTENTS_MAX: f64 = 50_000_000.0;
 
-/// The moments of a run, in nanoseconds from its start, rising.
+/// The moments of a run, in nanoseconds from its start, rising; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// When each intent is due.
@@ -122,7 +122,7 @@ impl Schedule {
     /// Lays down every moment.
     ///
     /// # Errors
-    /// A duration of zero, a rate below zero or beyond reason, more intents than fit in memory.
+    /// A duration of zero, a rate below zero or beyond reason, more intents than fit in memory, or none.
     pub fn new(shape: Shape, arrivals: Arrivals, duration: Duration, seed: u64) -> Result<Self> {
         shape.check(duration)?;
         let stretches = shape.stretches(duration);
@@ -153,6 +153,7 @@ impl Schedule {
                 Arrivals::Poisson => unit_gap(&mut rng),
             };
         }
+        ensure!(!due_ns.is_empty(), "rate × duration: not one intent falls into the run");
         Ok(Self { due_ns })
     }
 }
@@ -232,5 +233,7 @@ mod tests {
         assert!(error(Shape::Constant { rate: f64::NAN }, TEN).starts_with("rate:"));
         assert!(error(Shape::Constant { rate: 5.0 }, Duration::ZERO).starts_with("duration:"));
         assert!(error(Shape::Constant { rate: 1e7 }, TEN * 6).starts_with("rate × duration:"));
+        let moment = Duration::from_millis(1);
+        assert!(error(Shape::Constant { rate: 1.0 }, moment).ends_with("not one intent falls into the run"));
     }
 }

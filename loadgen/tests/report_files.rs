@@ -141,7 +141,7 @@ fn what_cannot_work_is_found_before_anything_is_connected_to() {
     let (folder, file) = (dir.path().to_str().expect("plain"), dir.path().join("there"));
     std::fs::write(&file, "kept").expect("it is written");
     let (missing, below) = (format!("{folder}/missing/r.json"), format!("{}/r.json", file.display()));
-    let cases: [(&[&str], String); 14] = [
+    let cases: [(&[&str], String); 15] = [
         (&["steady", "--json", &missing], format!("cannot write {missing}: No such file or directory")),
         (&["mixed", "--html", &missing], format!("cannot write {missing}: No such file or directory")),
         (&["spike", "--json", &below], format!("cannot write {below}: Not a directory")),
@@ -154,6 +154,10 @@ fn what_cannot_work_is_found_before_anything_is_connected_to() {
         (&["steady", "--closed", "--prefix", "a b"], "prefix: expected 1 to 32".into()),
         (&["replay", "there", "--chunk", "0"], "chunk: expected at least 1".into()),
         (&["replay", "there", "--price=-1"], "price: expected 0 or more".into()),
+        (
+            &["compare", "--redis", "127.0.0.1:1", "--rate", "1", "--duration", "1ms"],
+            "not one intent falls into the run".into(),
+        ),
         (&["compare", "--redis", "127.0.0.1:1", "--bots", "101"], "bots: expected 0 to 100 percent".into()),
         (
             &["compare", "--redis", "127.0.0.1:1", "--closed", "--requests", "0"],
