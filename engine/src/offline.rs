@@ -151,9 +151,10 @@ impl DataDirectory {
         Ok(DataDirectory { directory: Directory::seize(disk, path)? })
     }
 
-    /// Whether a server has kept a sale in a directory, which need not be one that can be opened. No directory: no sale.
-    pub fn holds_sale(path: &Path) -> Result<bool, StoreError> {
-        Directory::holds_sale(&FileDisk, path)
+    /// Whether a server was started on a directory, which need not be one that can be opened. Whether anything was put on
+    /// sale in it is not looked at. No directory: no server.
+    pub fn is_used(path: &Path) -> Result<bool, StoreError> {
+        Directory::is_used(&FileDisk, path)
     }
 
     /// How many shards it was made with.

@@ -41,7 +41,7 @@ fn help_says_each_flag_with_its_default_and_what_each_durability_costs() {
         "default: ./stampede-data",
         "nothing that was answered is lost",
         "losing power costs what came since the last sync",
-        "With durability memory nothing is read or written there; a sale that lies there is left alone, and the start says so.",
+        "With durability memory nothing is read or written there; a directory that a server has used is left alone, and the start says so.",
         "default: the directory's; for a new one half the cores, at least 1",
     ] {
         assert!(help.contains(sentence), "{sentence:?} is missing:\n{help}");
@@ -247,7 +247,7 @@ fn what_was_sold_is_there_after_a_restart_and_offers_are_left_alone() {
 }
 
 #[test]
-fn a_sale_in_the_directory_is_left_alone_in_memory_and_the_start_says_so_once() {
+fn a_used_directory_is_left_alone_in_memory_and_the_start_says_so_once() {
     let data = TestDir::new("memory");
     let log = TestFile::new("memory.log", "");
     let start = |durability: &str| {
@@ -256,14 +256,14 @@ fn a_sale_in_the_directory_is_left_alone_in_memory_and_the_start_says_so_once() 
         let server = Process::start_with_log(&args, file.into());
         (server, std::fs::read_to_string(log.path()).expect("the log"))
     };
-    let unread = "the data directory holds a sale, and with durability memory it is not read and not written; \
-                  start with durability sync or async to go on with it";
+    let unread = "the data directory was used by a server, and with durability memory it is not read and not \
+                  written; start with durability sync or async to go on with what it holds";
     let (server, told) = start("memory");
-    assert!(!told.contains("holds a sale"), "there is none yet: {told}");
+    assert!(!told.contains("was used"), "nobody used it yet: {told}");
     drop(server);
 
     let (mut server, told) = start("sync");
-    assert!(!told.contains("holds a sale"), "it is read: {told}");
+    assert!(!told.contains("was used"), "it is read: {told}");
     server.ask("OFFER PUT sku '{\"price\":1,\"stock\":9}'\r\nBUY sku alice r1\r\n");
     server.signal("TERM");
     assert!(server.child.wait().expect("it ends").success());

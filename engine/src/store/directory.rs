@@ -89,8 +89,9 @@ impl Directory {
         Ok(Directory { disk, path: path.to_owned(), about, lock: None })
     }
 
-    /// Whether a server has kept a sale in a directory, which need not be one that can be opened.
-    pub(crate) fn holds_sale(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
+    /// Whether a server was started on a directory, which need not be one that can be opened. Whether anything was put on
+    /// sale in it is not looked at.
+    pub(crate) fn is_used(disk: &dyn Disk, path: &Path) -> Result<bool, StoreError> {
         let names = disk.list(path).map_err(ShardStore::io("listing", path))?;
         Ok(names.iter().any(|name| name == ABOUT_NAME) || has_shards(disk, path)?)
     }

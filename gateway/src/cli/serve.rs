@@ -24,7 +24,7 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = stampede_engine::take_small_pages() {
         tracing::warn!(%error, "cannot refuse huge pages; a shard may stand still for milliseconds where one is cleared");
     }
-    warn_of_unread_sale(&config);
+    warn_of_unread_directory(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers(&config))
         .enable_all()
@@ -36,15 +36,15 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     served
 }
 
-/// In memory the data directory is not looked at otherwise: whoever named one with a sale in it may believe that it is
-/// the one that goes on.
-fn warn_of_unread_sale(config: &Config) {
+/// In memory the data directory is not looked at otherwise: whoever named one that a server has used may believe that its
+/// sale is the one that goes on.
+fn warn_of_unread_directory(config: &Config) {
     // A directory that cannot be listed is no reason not to start: nothing of it is needed.
-    let holds_sale = || DataDirectory::holds_sale(&config.data).unwrap_or(false);
-    if config.durability == Durability::Memory && holds_sale() {
+    let is_used = || DataDirectory::is_used(&config.data).unwrap_or(false);
+    if config.durability == Durability::Memory && is_used() {
         tracing::warn!(
             data = %config.data.display(),
-            "the data directory holds a sale, and with durability memory it is not read and not written; start with durability sync or async to go on with it"
+            "the data directory was used by a server, and with durability memory it is not read and not written; start with durability sync or async to go on with what it holds"
         );
     }
 }

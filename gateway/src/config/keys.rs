@@ -66,7 +66,7 @@ pub const KEYS: &[Key] = &[
         "directory",
         "./stampede-data",
         "a path",
-        "Where the journal lives. Made at the first start. With durability memory nothing is read or written there; a sale that lies there is left alone, and the start says so.",
+        "Where the journal lives. Made at the first start. With durability memory nothing is read or written there; a directory that a server has used is left alone, and the start says so.",
     ),
     text(
         "durability",
