@@ -5,6 +5,7 @@
 
 mod check;
 mod inspect;
+mod offers_file;
 mod recovery;
 mod repair;
 mod replay;

@@ -1,18 +1,19 @@
 //! `stampede check`: whether a file of offers or a configuration would be taken.
 
+use super::offers_file;
 use crate::config::RawConfig;
 use crate::error_code::ErrorCode;
-use crate::offer_text::{OFFERS_FILE_BYTES_MAX, parse_toml_file};
+use crate::offer_text::OFFERS_FILE_BYTES_MAX;
 use crate::text_file;
 use anyhow::{Context, anyhow, ensure};
-use stampede_engine::core::{Misuse, Text};
+use stampede_engine::core::{Misuse, Offer, Text};
 use std::path::Path;
 
 /// A line that says what the file holds, and one for the file of offers that a configuration names.
 pub(super) fn check(path: &Path) -> anyhow::Result<String> {
     let text = text_file::read(path, OFFERS_FILE_BYTES_MAX)?;
     if holds_offers(&text) {
-        return check_offers(path, &text);
+        return check_offers(path, &offers_file::parse(path, &text)?);
     }
     let place = path.display();
     let config = RawConfig::from_toml(&text)
@@ -20,18 +21,16 @@ pub(super) fn check(path: &Path) -> anyhow::Result<String> {
         .map_err(|error| anyhow!("{place}: {error} (read as a configuration: it holds no [[offer]])"))?;
     let mut told = format!("{place}: a valid configuration\n");
     if let Some(offers) = &config.offers {
-        let checked =
-            text_file::read(offers, OFFERS_FILE_BYTES_MAX).and_then(|text| check_offers(offers, &text));
+        let checked = offers_file::read(offers).and_then(|found| check_offers(offers, &found));
         told.push_str(&checked.with_context(|| format!("{place}: offers"))?);
     }
     Ok(told)
 }
 
 /// Whether a server would take each offer, as far as that can be told without knowing its pools and its clock.
-fn check_offers(path: &Path, text: &str) -> anyhow::Result<String> {
+fn check_offers(path: &Path, offers: &[(String, Offer)]) -> anyhow::Result<String> {
     let place = path.display();
-    let offers = parse_toml_file(text).map_err(|error| anyhow!("{place}: {error}"))?;
-    for (id, offer) in &offers {
+    for (id, offer) in offers {
         let stays = offer.stays_in_campaign(Text::id(id.as_bytes())?);
         ensure!(stays, "{place}: {id}: {} {}", ErrorCode::CrossSlot.name(), Misuse::CrossSlot);
     }

@@ -1,18 +1,16 @@
 //! `stampede serve`: starts the server, says that it is ready, and stops it in order.
 
+use super::offers_file;
 use super::recovery::{self, Watcher};
 use crate::config::{Config, Durability};
-use crate::offer_text::{OFFERS_FILE_BYTES_MAX, parse_toml_file};
 use crate::ops::{Health, Ops};
 use crate::server::Server;
-use crate::text_file;
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use stampede_engine::core::Offer;
 use stampede_engine::offline::DataDirectory;
 use stampede_engine::{cores, shards_default};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,7 +65,7 @@ async fn serve_until_told(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => "SIGINT",
         }
     });
-    let offers = config.offers.as_deref().map(read_offers).transpose()?.unwrap_or_default();
+    let offers = config.offers.as_deref().map(offers_file::read).transpose()?.unwrap_or_default();
     let running = tokio::select! {
         running = Running::start(&config, offers) => running?,
         signal = &mut told => {
@@ -167,11 +165,6 @@ fn about(config: &Config, listen: SocketAddr, shards: u16) -> String {
         env!("CARGO_PKG_VERSION"),
         config.durability.name()
     )
-}
-
-fn read_offers(path: &Path) -> anyhow::Result<Vec<(String, Offer)>> {
-    let text = text_file::read(path, OFFERS_FILE_BYTES_MAX)?;
-    parse_toml_file(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
 }
 
 async fn put_offers(server: &Server, offers: Vec<(String, Offer)>) -> anyhow::Result<()> {
