@@ -60,7 +60,7 @@ struct Demand {
     units_wanted: u64,
     sold_out_at: Option<UnixMs>,
     timeline: VecDeque<DemandSecond>,
-    /// When the last second of the timeline is over.
+    /// When the last second of the timeline is over; zero before the first.
     next_second: UnixMs,
     /// The last second that a checkpoint told.
     told: Option<UnixMs>,

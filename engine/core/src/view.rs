@@ -180,7 +180,8 @@ impl State {
 /// A reservation without a group, right after its acceptance.
 #[inline]
 pub(crate) fn view_accepted<'a>(accepted: &Accepted<'a>, event: EventId) -> ReservationAnswer<Text<'a>> {
-    let Accepted { id, buyer, qty, price, status, expires, .. } = *accepted;
+    let Accepted { id, buyer, qty, price, status, expires, seat, .. } = *accepted;
+    debug_assert!(seat.is_none(), "its group may have formed with it");
     ReservationAnswer {
         status,
         id,

@@ -145,7 +145,7 @@ fn place(hash: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES_MAX, Sketch};
+    use super::{BYTES_MAX, RANK_MAX, Sketch};
     use alloc::vec;
     use alloc::vec::Vec;
     use xxhash_rust::xxh3::xxh3_64;
@@ -186,6 +186,17 @@ mod tests {
         assert_eq!(whole.len(), BYTES_MAX);
         third.hear(&whole);
         assert_eq!(first.registers, third.registers);
+    }
+
+    /// A hash without a one behind its place has the highest rank, and the next without any but the last the one below.
+    #[test]
+    fn the_rank_counts_the_zeros_behind_the_place() {
+        let mut sketch = Sketch::default();
+        for (place, rest, rank) in [(7, 0, RANK_MAX), (8, 1, RANK_MAX - 1), (9, 1 << 52, 1), (10, 1 << 51, 2)]
+        {
+            sketch.add(place << 53 | rest);
+            assert_eq!(sketch.registers[place as usize], rank);
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! entries share a cache line. The first bits of a hash name its segment, the last ones its line there; what finds its
 //! line full goes to the next. A look-up reads one line (of those that find nothing, one in a hundred reads another
 //! after a split, one in three before the next) and compares its eight hashes at once. A full segment splits in two by
-//! one more bit: growing costs now and then the microseconds of one split, never the move of a whole table, and never
-//! leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
+//! one more bit: growing costs now and then a fraction of a millisecond for one split, never the move of a large table,
+//! and never leaves two tables to search. (Fagin et al., "Extendible hashing", 1979.)
 //!
 //! Entries are never removed, and nothing iterates over an index.
 
@@ -354,17 +354,26 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
-    use super::Index;
+    use super::{Index, LINE_ENTRIES, LINES_FULL};
     use crate::store::{Hashes, TextHash};
     use crate::text::Text;
     use alloc::format;
     use alloc::vec::Vec;
 
+    /// What a segment takes before it splits.
+    const FULL: u32 = (LINES_FULL * LINE_ENTRIES / 4 * 3) as u32;
+
+    /// The lines of the segment of a hash, and its depth.
+    fn shape(index: &Index, hash: u32) -> (usize, u32) {
+        let segment = &index.segments[index.segment_of(hash)];
+        (segment.lines.len(), segment.depth)
+    }
+
     /// Through every growth and many splits.
     #[test]
     fn every_text_is_found_at_its_position_and_no_other() {
         let hashes = Hashes::new(7);
-        let texts: Vec<_> = (0..50_000).map(|n| format!("r{n}")).collect();
+        let texts: Vec<_> = (0..FULL * 8).map(|n| format!("r{n}")).collect();
         let hash = |at: u32| hashes.of(Text::stored(texts[at as usize].as_bytes()));
         let mut index = Index::default();
         for at in 0..texts.len() as u32 {
@@ -381,8 +390,8 @@ mod tests {
         }
     }
 
-    /// Puts texts of these hashes in, and looks for all of them after each thousand and at the end.
-    fn fill(hashes: &[u32]) {
+    /// Puts texts of these hashes in, and looks for all of them twice while a segment fills, and at the end.
+    fn fill(hashes: &[u32]) -> Index {
         let mut index = Index::default();
         let find_all = |index: &Index, len: usize| {
             for (at, &hash) in hashes[..len].iter().enumerate() {
@@ -393,20 +402,23 @@ mod tests {
         };
         for (at, &hash) in hashes.iter().enumerate() {
             index.insert(TextHash::of_short(hash), at as u32);
-            if at % 1_000 == 0 {
+            if at % (FULL as usize / 2) == 0 {
                 find_all(&index, at);
             }
         }
         find_all(&index, hashes.len());
+        index
     }
 
-    /// Nearly all want the last line of a segment, so that they overflow into its first ones, on either side of a split.
+    /// One in ten wants the last line of a segment, so that they overflow into its first ones, on either side of a split.
     #[test]
     fn what_overflowed_round_the_end_of_a_segment_is_found_after_splits() {
         let spread = |n: u32| n.wrapping_mul(0x9e37_79b9);
+        let last = LINES_FULL as u32 - 1;
         let hashes: Vec<u32> =
-            (0..9_000).map(|n| if n % 10 == 0 { spread(n) } else { spread(n) | 0x1ff }).collect();
-        fill(&hashes);
+            (0..FULL * 3).map(|n| if n % 10 == 0 { spread(n) | last } else { spread(n) }).collect();
+        let index = fill(&hashes);
+        assert!(index.segments.len() > 2, "nothing split");
     }
 
     /// A segment in which texts of one beginning pile up grows long; once others have made more beginnings, it splits.
@@ -414,20 +426,25 @@ mod tests {
     fn a_segment_that_grew_long_splits_and_loses_nothing() {
         let crowd = |n: u32| 0xabcd_0000 | (n.wrapping_mul(40_503) & 0xffff);
         let spread = |n: u32| n.wrapping_mul(0x9e37_79b9);
+        let (some, more) = (0..FULL / 2 * 3, FULL / 2 * 3..FULL * 3);
+        let crowded: Vec<u32> = some.map(crowd).collect();
+        let (lines, depth) = shape(&fill(&crowded), crowd(0));
+        assert!(lines > LINES_FULL, "nothing grew long");
         let hashes: Vec<u32> =
-            (0..8_000).map(crowd).chain((0..30_000).map(spread)).chain((8_000..14_000).map(crowd)).collect();
-        fill(&hashes);
+            crowded.into_iter().chain((0..FULL * 12).map(spread)).chain(more.map(crowd)).collect();
+        assert!(shape(&fill(&hashes), crowd(0)).1 > depth, "what was long did not split");
     }
 
     #[test]
     fn texts_of_one_hash_are_told_apart() {
         let mut index = Index::default();
-        for at in 0..5_000 {
+        for at in 0..FULL * 2 {
             index.insert(TextHash::default(), at);
         }
-        for at in 0..5_000 {
+        for at in (0..FULL * 2).step_by(16) {
             assert_eq!(index.find(TextHash::default(), |found| found == at), Some(at));
         }
-        assert_eq!(index.find(TextHash::default(), |found| found == 5_000), None);
+        assert_eq!(index.find(TextHash::default(), |found| found == FULL * 2), None);
+        assert!(shape(&index, 0).0 > LINES_FULL, "nothing grew long");
     }
 }
