@@ -287,7 +287,7 @@ impl fmt::Display for Misuse {
             Misuse::OpConflict => f.write_str("this operation id was used before with other arguments; use a new one"),
             Misuse::PoolUnknown => f.write_str("pool: unknown; POOL ADD with a positive count creates it"),
             Misuse::PoolRange { available: 0 } => {
-                f.write_str("n: 0 to what keeps the total below 2^40 is expected; no unit is available to take out")
+                f.write_str("n: a count that keeps the total below 2^40 is expected; no unit is available to take out")
             }
             Misuse::PoolRange { available } => {
                 write!(f, "n: between -{available} (the units available) and what keeps the total below 2^40 is expected")

@@ -138,7 +138,7 @@ fn a_pool_says_how_many_units_can_be_taken_out_and_of_an_empty_one_that_there_ar
     add("-3", "all");
     assert_eq!(
         add("-1", "one-more").error(),
-        "ERR n: 0 to what keeps the total below 2^40 is expected; no unit is available to take out"
+        "ERR n: a count that keeps the total below 2^40 is expected; no unit is available to take out"
     );
 }
 
