@@ -3,7 +3,8 @@
 //! When a sync has made the answers of many connections durable, those are listed here and one task is woken, which wakes
 //! them from inside the runtime: no system call for each, and whoever lists is not pushed off the processor by the first.
 //! The same task begins a writer that sleeps over events that connections have brought, once the others that were ready
-//! with them have been heard, so that they share one sync. Nobody waits for more than that to come.
+//! with them have been heard, so that they share one sync. While each look finds more, it may look a few times; nobody
+//! waits for what has not arrived.
 //!
 //! Called by shards (which list) and by one task of the server (which polls). Invariants: what was listed before a call
 //! is seen by the poll that the call causes; whoever begins a list calls, and those who join it rely on that.
@@ -28,6 +29,8 @@ pub struct Round {
     listed: Mutex<Listed>,
     /// Whether it was called since the last poll: then there is nobody to wake.
     is_called: AtomicBool,
+    /// Whether events were brought since somebody asked.
+    has_grown: AtomicBool,
     /// The task.
     task: AtomicWaker,
 }
@@ -68,9 +71,19 @@ impl Round {
         let begins = !listed.writers.is_empty() && !listed.is_ending;
         listed.is_ending |= begins;
         drop(listed);
+        if begins {
+            self.has_grown();
+        }
         connections.drain(..).for_each(Waker::wake);
         self.listed.lock().spare = connections;
         if begins { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether connections have brought more since the round was to end, or since this was last asked: then another look
+    /// at those that are ready may let more of them share the sync.
+    pub fn has_grown(&self) -> bool {
+        // Relaxed: whoever brought something unseen begins a writer a look earlier or later.
+        self.has_grown.swap(false, Ordering::Relaxed)
     }
 
     /// Lets the writers begin. What is listed from here on has a round of its own.
@@ -92,6 +105,7 @@ impl Round {
 
     /// Has a writer begin at the end of this round.
     pub(crate) fn gather<W: Begin + 'static>(&self, writer: &Arc<W>) {
+        self.has_grown.store(true, Ordering::Relaxed);
         let mut listed = self.listed.lock();
         if listed.writers.iter().any(|listed| Arc::as_ptr(listed).addr() == Arc::as_ptr(writer).addr()) {
             return;
@@ -111,7 +125,7 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
-    use super::Round;
+    use super::{Begin, Round};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
@@ -129,6 +143,30 @@ mod tests {
         fn get(&self) -> usize {
             self.0.load(Ordering::Relaxed)
         }
+    }
+
+    impl Begin for Count {
+        fn begin(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_round_knows_whether_it_grew_and_begins_its_writer_once() {
+        let (round, task, writer) = (Round::new(), Arc::<Count>::default(), Arc::<Count>::default());
+        let waker = Waker::from(task);
+        let poll = || round.poll(&mut Context::from_waker(&waker));
+        round.gather(&writer);
+        assert_eq!(poll(), Poll::Ready(()), "a writer waits for its end");
+        assert!(!round.has_grown(), "what began it is nothing more");
+        round.gather(&writer);
+        assert_eq!(poll(), Poll::Pending, "its end was announced already");
+        assert!(round.has_grown());
+        assert!(!round.has_grown(), "asked once for each look");
+        round.end();
+        assert_eq!(writer.get(), 1);
+        round.gather(&writer);
+        assert_eq!(poll(), Poll::Ready(()), "what comes behind has a round of its own");
     }
 
     #[test]
