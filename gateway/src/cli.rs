@@ -72,6 +72,8 @@ struct ServeArgs {
     shards: Option<u64>,
     #[arg(long, value_name = "FILE", help = config::flag_help("offers"))]
     offers: Option<PathBuf>,
+    #[arg(long, value_name = "N", help = config::flag_help("reserve_bytes"))]
+    reserve_bytes: Option<u64>,
 }
 
 /// Does what the command line says.
@@ -100,6 +102,7 @@ impl ServeArgs {
             durability: self.durability,
             shards: self.shards,
             offers: self.offers,
+            reserve_bytes: self.reserve_bytes,
             ..RawConfig::default()
         }
     }

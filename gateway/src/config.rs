@@ -33,6 +33,8 @@ pub struct Config {
     pub shards: Option<u16>,
     /// A file of offers to put at start.
     pub offers: Option<PathBuf>,
+    /// Memory to take at start.
+    pub reserve_bytes: u64,
     /// What a connection or a queue may grow to.
     pub limits: Limits,
     /// How the journal is kept.
@@ -78,6 +80,8 @@ pub struct RawConfig {
     pub shards: Option<u64>,
     #[expect(missing_docs, reason = "KEYS says it")]
     pub offers: Option<PathBuf>,
+    #[expect(missing_docs, reason = "KEYS says it")]
+    pub reserve_bytes: Option<u64>,
     pub(crate) limits: Table<RawLimits>,
     pub(crate) journal: Table<RawJournal>,
 }
@@ -142,6 +146,7 @@ impl RawConfig {
             durability: self.durability.or(other.durability),
             shards: self.shards.or(other.shards),
             offers: self.offers.or(other.offers),
+            reserve_bytes: self.reserve_bytes.or(other.reserve_bytes),
             limits: other.limits,
             journal: other.journal,
         }
@@ -156,6 +161,7 @@ impl RawConfig {
             durability: durability(self.durability.as_deref())?,
             shards: shards(self.shards)?,
             offers: self.offers,
+            reserve_bytes: in_range("reserve_bytes", self.reserve_bytes)?,
             limits: self.limits.0.check()?,
             journal: self.journal.0.check()?,
         })

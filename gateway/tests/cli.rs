@@ -227,6 +227,41 @@ fn offers_of_a_file_are_put_at_start() {
     assert!(answers.contains("HELD") && answers.contains("SOLD_OUT"), "{answers}");
 }
 
+/// Pages that the system had to find while 50,000 units were sold.
+#[cfg(target_os = "linux")]
+fn pages_found_during_a_sale(reserve_bytes: &str) -> u64 {
+    let file = TestFile::new("reserve.toml", "[[offer]]\nid = \"sku\"\nprice = 1990\nstock = 1000000\n");
+    let args = ["--durability", "memory", "--offers", file.path(), "--reserve-bytes", reserve_bytes];
+    let server = Process::start(&args);
+    let sell = |part: usize| {
+        let buy = |i| format!("BUY sku buyer-{part}-{i} reservation-{part}-{i}\r\n");
+        let answers = server.ask(&(0..500).map(buy).collect::<String>());
+        assert_eq!(answers.matches("HELD").count(), 500, "{answers}");
+    };
+    // The first sales start what a server starts once.
+    (0..4).for_each(sell);
+    let before = server.minor_faults();
+    (4..104).for_each(sell);
+    server.minor_faults() - before
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_purchase_waits_for_memory_that_was_taken_at_start() {
+    let (without, with) = (pages_found_during_a_sale("0"), pages_found_during_a_sale("268435456"));
+    assert!(with * 5 < without, "{with} pages with the memory taken, {without} without");
+}
+
+#[test]
+fn memory_that_is_not_there_ends_the_start_with_what_is() {
+    let args = ["serve", "--durability", "memory", "--reserve-bytes", "1125899906842624"];
+    check_refused(&args, "reserve_bytes: expected at most the ");
+    check_refused(
+        &["serve", "--reserve-bytes", "1125899906842625"],
+        "reserve_bytes: expected 0 to 1125899906842624 bytes, found 1125899906842625",
+    );
+}
+
 #[test]
 fn what_was_sold_is_there_after_a_restart_and_offers_are_left_alone() {
     let data = TestDir::new("restart");

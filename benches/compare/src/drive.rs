@@ -9,7 +9,9 @@ use crate::machine::cpu_time;
 use crate::options::Options;
 use crate::peers::postgres::{Cluster, Commit};
 use crate::peers::redis::{self, Fsync, Redis};
-use crate::peers::stampede::{GROUP_SIZE, Goods, Measurable, Mode, Persisted, Sale, Sample, Stampede};
+use crate::peers::stampede::{
+    GROUP_SIZE, Goods, Measurable, Mode, NO_RESERVE, Persisted, RESERVE_BYTES, Sale, Sample, Stampede,
+};
 use crate::peers::stub;
 use crate::process::Server;
 use crate::report::{Durability, Measured};
@@ -169,7 +171,7 @@ impl Field {
     }
 
     async fn take_samples(&self) -> Result<Samples> {
-        let server = self.stampede.start(Mode::Memory).await?;
+        let server = self.stampede.start(Mode::Memory, NO_RESERVE).await?;
         let accepted = self.open(&server, Goods::Units(1_000))?.sample("HELD")?;
         let sold_out = self.open(&server, Goods::Nothing)?.sample("SOLD_OUT")?;
         Ok(Samples { accepted, sold_out })
@@ -182,7 +184,7 @@ impl Field {
     }
 
     async fn measure_stampede(&self, mode: Mode, load: Load, requests: u64) -> Result<Measured> {
-        let server = self.stampede.start(mode).await?;
+        let server = self.stampede.start(mode, RESERVE_BYTES).await?;
         let goods = match load {
             Load::SoldOut { .. } => Goods::Nothing,
             Load::Groups { .. } => Goods::Groups(requests),

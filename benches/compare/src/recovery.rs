@@ -22,7 +22,7 @@ mod table;
 use crate::figures::Spread;
 use crate::machine::{self, Machine};
 use crate::options::RecoveryOptions;
-use crate::peers::stampede::Stampede;
+use crate::peers::stampede::{NO_RESERVE, Stampede};
 use crate::process::{LOG, Server, log_tail};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -89,7 +89,7 @@ pub(crate) async fn brief(
     redis: &crate::peers::redis::Redis,
     count: u64,
 ) -> Result<(f64, f64)> {
-    let data = StampedeData::create(stampede, count)?;
+    let data = StampedeData::create(stampede, count, NO_RESERVE)?;
     data.fill().await.context("Stampede, while it was filled")?;
     let ours = time(&Timed::stampede(&data, "Stampede: snapshot at 90 % + journal"), 1).await?;
     drop(data);
@@ -101,7 +101,7 @@ pub(crate) async fn brief(
 }
 
 async fn stampede_rows(stampede: &Stampede, count: u64, runs: u32) -> Result<Vec<Row>> {
-    let data = StampedeData::create(stampede, count)?;
+    let data = StampedeData::create(stampede, count, NO_RESERVE)?;
     data.fill().await.context("Stampede, while it was filled")?;
     let with_snapshot = time(&Timed::stampede(&data, "Stampede: snapshot at 90 % + journal"), runs).await?;
     data.forget_snapshots()?;

@@ -3,6 +3,7 @@
 use super::offers_file;
 use super::recovery::{self, Watcher};
 use crate::config::{Config, Durability};
+use crate::memory;
 use crate::ops::{Health, Ops};
 use crate::server::Server;
 use anyhow::Context;
@@ -19,6 +20,8 @@ use tracing_subscriber::EnvFilter;
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     start_log();
+    // Before huge pages are refused: what is touched now may lie in them, nobody waits yet.
+    reserve(config.reserve_bytes)?;
     if let Err(error) = stampede_engine::take_small_pages() {
         tracing::warn!(%error, "cannot refuse huge pages; a shard may stand still for milliseconds where one is cleared");
     }
@@ -32,6 +35,15 @@ pub(super) fn serve(config: Config) -> anyhow::Result<()> {
     // A recovery or a snapshot that was under way ends with the process: both leave the directory as it was.
     runtime.shutdown_background();
     served
+}
+
+fn reserve(bytes: u64) -> anyhow::Result<()> {
+    if bytes > 0 {
+        tracing::info!(bytes, "taking memory");
+        memory::reserve(bytes)?;
+        tracing::info!(bytes, "memory taken");
+    }
+    Ok(())
 }
 
 /// In memory the data directory is not looked at otherwise: whoever named one that a server has used may believe that its

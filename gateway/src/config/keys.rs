@@ -84,6 +84,14 @@ pub const KEYS: &[Key] = &[
     ),
     text("offers", "file", "none", "a TOML file", "Offers put at start. Offers that exist are left alone."),
     number(
+        "reserve_bytes",
+        "bytes",
+        0,
+        0,
+        1 << 50,
+        "Memory to take from the system at start, in large pages where it has them, and to keep: until a sale has used it up, no purchase waits for memory. The server grows past it as it grows without.",
+    ),
+    number(
         "limits.connections",
         "connections",
         10_000,

@@ -107,6 +107,16 @@ impl Process {
         talk(&self.ops, &format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n"))
     }
 
+    /// How often a thread of it touched a page that was not there yet, and that no file had.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn minor_faults(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("it runs");
+        // Behind the name, which may hold anything: state, five ids, flags, minor faults.
+        let fields = stat.rsplit(')').next().expect("the name has an end");
+        fields.split_whitespace().nth(7).and_then(|field| field.parse().ok()).expect("a number")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
         assert!(kill.expect("kill runs").success());

@@ -54,8 +54,8 @@ const GATEWAY: Crate = Crate {
             modules: &["config", "offer_text", "readers", "snapshots"],
         },
         Layer {
-            about: "frames, files, the operators' page, words for errors",
-            modules: &["resp", "text_file", "ops", "field_error", "error_code"],
+            about: "frames, files, the operators' page, memory, words for errors",
+            modules: &["resp", "text_file", "ops", "memory", "field_error", "error_code"],
         },
     ],
 };

@@ -4,7 +4,7 @@
 
 use super::Step;
 use crate::machine::{CpuTimes, cpu_times, memory};
-use crate::peers::stampede::{Mode, Persisted, Stampede, command};
+use crate::peers::stampede::{Mode, Persisted, RESERVE_BYTES, Stampede, command};
 use crate::process::{self, Server};
 use crate::recovery::subjects::StampedeData;
 use crate::sizes::GrowthSizes;
@@ -16,6 +16,8 @@ use stampede_loadgen::wire::encode::Part;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Memory taken ahead for each reservation, more than it needs: larger pages leave more of it unused.
+const RESERVATION_BYTES: u64 = 170;
 /// How often each size is measured that has a server of its own; odd, so that there is a median.
 const ROUNDS: usize = 3;
 /// Offers over which purchases are spread where shards grow: a hundred.
@@ -103,7 +105,7 @@ impl Axis {
 /// Fills one server; the last purchases before each size are timed.
 async fn reservations(stampede: &Stampede, sizes: &[u64], window: u64) -> Result<Vec<Step>> {
     let most = sizes.last().copied().context("no size is asked for")?;
-    let data = StampedeData::create(stampede, most)?;
+    let data = StampedeData::create(stampede, most, RESERVE_BYTES + most * RESERVATION_BYTES)?;
     let server = data.start().await?;
     let (address, id) = (server.address(), server.process_id());
     let (mut sold, mut steps) = (0, Vec::new());
@@ -157,6 +159,7 @@ impl Shop {
         let address = process::free_address()?;
         let mut command = command(program, address, &directory.path().join("data"), Mode::Sync);
         command.args(["--shards", &self.shards.to_string()]).arg("--config").arg(file);
+        command.args(["--reserve-bytes", &RESERVE_BYTES.to_string()]);
         Server::start("stampede", command, address, directory).await
     }
 

@@ -34,6 +34,11 @@ impl Mode {
     }
 }
 
+/// Memory that a server takes at its start, before it is timed: more than any row uses.
+pub(crate) const RESERVE_BYTES: u64 = 512 << 20;
+/// Nothing taken at start, where memory itself is measured.
+pub(crate) const NO_RESERVE: u64 = 0;
+
 /// Seats of a group in the group row.
 pub(crate) const GROUP_SIZE: usize = 4;
 const PRICE: u64 = 1_990;
@@ -133,11 +138,11 @@ impl Stampede {
         }
     }
 
-    pub(crate) async fn start(&self, mode: Mode) -> Result<Measurable> {
+    pub(crate) async fn start(&self, mode: Mode, reserve_bytes: u64) -> Result<Measurable> {
         match self {
             Self::Running(address) => Ok(Measurable { address: *address, process_id: None, _server: None }),
             Self::Built(program) | Self::Binary(program) => {
-                let server = start(program, mode).await?;
+                let server = start(program, mode, reserve_bytes).await?;
                 Ok(Measurable {
                     address: server.address(),
                     process_id: Some(server.process_id()),
@@ -148,10 +153,11 @@ impl Stampede {
     }
 }
 
-async fn start(program: &Path, mode: Mode) -> Result<Server> {
+async fn start(program: &Path, mode: Mode, reserve_bytes: u64) -> Result<Server> {
     let directory = process::data_directory()?;
     let address = process::free_address()?;
-    let command = command(program, address, &directory.path().join("data"), mode);
+    let mut command = command(program, address, &directory.path().join("data"), mode);
+    command.args(["--reserve-bytes", &reserve_bytes.to_string()]);
     Server::start("stampede", command, address, directory).await
 }
 

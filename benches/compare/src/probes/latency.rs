@@ -10,7 +10,7 @@
 use crate::cores;
 use crate::drive::Field;
 use crate::peers::redis::Fsync;
-use crate::peers::stampede::Mode;
+use crate::peers::stampede::{Mode, RESERVE_BYTES};
 use crate::rows::{Load, Subject};
 use crate::sizes::Sizes;
 use crate::stalls::Watch;
@@ -134,7 +134,7 @@ pub(crate) async fn point(field: &Field, subject: Subject, rate: f64, seconds: f
         Subject::RedisAlways => (field.redis()?.start(Fsync::Always).await?, Target::Redis),
         Subject::Stub => (field.stub(Load::Buy { pipeline: 1 }).await?, Target::Unchecked),
         _ => {
-            let server = field.stampede().start(Mode::Sync).await?;
+            let server = field.stampede().start(Mode::Sync, RESERVE_BYTES).await?;
             return play(server.address, server.process_id, Target::Stampede, drive).await;
         }
     };

@@ -4,7 +4,7 @@
 //! feed's window, buffers, code. Taken after the last answer and a pause in which nothing is asked.
 
 use crate::machine;
-use crate::peers::stampede::Stampede;
+use crate::peers::stampede::{NO_RESERVE, Stampede};
 use crate::recovery::subjects::StampedeData;
 use crate::targets::Reading;
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(stampede: &Stampede, reservations: u64) -> Result<Vec<Reading>> {
-    let data = StampedeData::create(stampede, reservations)?;
+    let data = StampedeData::create(stampede, reservations, NO_RESERVE)?;
     let server = data.start().await?;
     let before = machine::memory(server.process_id())?;
     data.sell(server.address(), 0, reservations).await?;

@@ -9,7 +9,7 @@ use super::latency::{CONNECTIONS, PREFIX, play};
 use crate::cores;
 use crate::drive::Field;
 use crate::machine::peak_memory;
-use crate::peers::stampede::{Measurable, Mode};
+use crate::peers::stampede::{Measurable, Mode, NO_RESERVE};
 use crate::sizes::Sizes;
 use crate::targets::Reading;
 use anyhow::{Context, Result};
@@ -100,7 +100,7 @@ impl Group {
 
     /// A server under the quota, kept off the generator's core.
     async fn start(&self, field: &Field) -> Result<Measurable> {
-        let server = field.stampede().start(Mode::Sync).await?;
+        let server = field.stampede().start(Mode::Sync, NO_RESERVE).await?;
         let id = server.process_id.context("a server that runs already gets no quota")?;
         self.write("cgroup.procs", &id.to_string())?;
         cores::keep_off(id)?;

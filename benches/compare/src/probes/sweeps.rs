@@ -10,7 +10,7 @@
 use super::latency::{self, CONNECTIONS, PERCENTILES, TIMEOUT, half_of_redis};
 use crate::cores;
 use crate::drive::Field;
-use crate::peers::stampede::{Measurable, Mode};
+use crate::peers::stampede::{Measurable, Mode, RESERVE_BYTES};
 use crate::rows::Subject;
 use crate::sizes::Sizes;
 use crate::targets::Reading;
@@ -202,7 +202,7 @@ async fn one(
     after: Duration,
     (rate, seconds): (f64, f64),
 ) -> Result<Option<(Point, Duration)>> {
-    let server = field.stampede().start(Mode::Sync).await?;
+    let server = field.stampede().start(Mode::Sync, RESERVE_BYTES).await?;
     let started = Instant::now();
     let sale = due.sell(server.address, after).await;
     if started.elapsed() >= after {

@@ -88,11 +88,13 @@ pub(crate) struct StampedeData {
 }
 
 impl StampedeData {
-    pub(crate) fn create(stampede: &Stampede, count: u64) -> Result<Self> {
+    /// A directory for `count` reservations, and a server that takes `reserve_bytes` of memory at each start.
+    pub(crate) fn create(stampede: &Stampede, count: u64, reserve_bytes: u64) -> Result<Self> {
         let program = stampede.program().context("recovery starts servers itself")?.to_owned();
         let directory = process::data_directory()?;
         // Snapshots come when this harness asks, and no other time.
-        std::fs::write(directory.path().join("stampede.toml"), "[journal]\nsnapshot_bytes = 0\n")?;
+        let text = format!("reserve_bytes = {reserve_bytes}\n[journal]\nsnapshot_bytes = 0\n");
+        std::fs::write(directory.path().join("stampede.toml"), text)?;
         Ok(Self { program, directory, count })
     }
 

@@ -7,6 +7,7 @@ use super::join::Joined;
 use super::judged::{Judged, Verdict};
 use super::{Cell, Circumstances, Report};
 use crate::figures::{Spread, rate};
+use crate::peers::stampede::RESERVE_BYTES;
 use crate::rows::Subject;
 use std::fmt::{self, Write};
 
@@ -60,7 +61,9 @@ impl Report {
             out,
             "Maximum throughput (closed loop). Each figure: median per second (least–greatest), processor cores that \
              the server + the client kept busy. Each server that was started served one timed run, alone with the \
-             client, and its record agreed with the answers. Not to be read as latency."
+             client, and its record agreed with the answers. Stampede was started with --reserve-bytes {RESERVE_BYTES}, in the \
+             growth of reservations with as much as they need, and without it where memory, allocations, recovery and the spike \
+             are measured. Not to be read as latency."
         )?;
         if self.rounds < ROUNDS_MIN {
             writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;
