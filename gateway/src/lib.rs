@@ -11,7 +11,7 @@ pub mod docs;
 pub mod error_code;
 mod field_error;
 mod info;
-mod memory;
+pub mod memory;
 pub mod offer_text;
 pub mod ops;
 mod readers;

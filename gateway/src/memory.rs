@@ -3,7 +3,7 @@
 //! The tables of a shard grow while it sells. Whoever first touches a page waits for the kernel to clear it and, on a virtual
 //! machine, for its host to find it. So a server may take memory when it starts, in large pages where the kernel gives
 //! them: it allocates, touches and frees pieces like those of the tables, and tells the allocator to keep what is freed.
-//! Called once by the command line, before any other thread runs. Knows the allocator of the binaries, mimalloc.
+//! Called once by a command line, before any other thread runs. Knows the allocator of the binaries, mimalloc.
 
 use anyhow::{Context, ensure};
 use libmimalloc_sys::mi_option_set;
@@ -23,7 +23,7 @@ const NEVER: c_long = -1;
 ///
 /// # Errors
 /// When so much is not available, or no threads are.
-pub(crate) fn reserve(bytes: u64) -> anyhow::Result<()> {
+pub fn reserve(bytes: u64) -> anyhow::Result<()> {
     ensure_available(bytes)?;
     keep_what_is_freed();
     let threads = stampede_engine::cores();

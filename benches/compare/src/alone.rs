@@ -6,11 +6,16 @@
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use stampede_gateway::memory;
 use stampede_micro::BATCH;
 use stampede_micro::shop::{Durability, Shop, take_small_pages};
 use stampede_micro::work::{Untimed, Watch, Work};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Memory that is taken before the work begins, as a server's operator is told to: for each intent, and besides.
+const RESERVED_PER_INTENT_BYTES: u64 = 200;
+const RESERVE_BYTES: u64 = 100 << 20;
 
 /// What is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -85,9 +90,12 @@ pub(crate) fn whole_batches(count: u64) -> u64 {
 
 /// The other role of this binary: runs the task and prints what it came to.
 pub(crate) fn serve(task: Task, count: u64, clock: Clock) -> Result<()> {
-    // As the server does.
-    take_small_pages()?;
     let count = whole_batches(count);
+    // As the server does.
+    if clock == Clock::Timed {
+        memory::reserve(RESERVE_BYTES + count * RESERVED_PER_INTENT_BYTES)?;
+    }
+    take_small_pages()?;
     let (seconds, events_per_sync) = match (task.work(), clock) {
         (Some(work), Clock::Timed) => {
             let mut watch = Stopwatch::default();

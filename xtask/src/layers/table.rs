@@ -139,6 +139,7 @@ const COMPARE: Crate = Crate {
     uses: &[
         Use { package: "stampede-loadgen", only_from: &[] },
         Use { package: "stampede-micro", only_from: &["alone"] },
+        Use { package: "stampede-gateway", only_from: &["alone"] },
     ],
     layers: &[
         Layer { about: "latency over load", modules: &["curves"] },

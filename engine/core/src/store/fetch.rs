@@ -6,7 +6,7 @@ use prefetch_index::prefetch_index;
 /// Asks memory for the line on which a place begins.
 #[inline]
 pub(crate) fn fetch<T>(place: &T) {
-    prefetch_index(core::slice::from_ref(place), 0);
+    safe_arch::prefetch_t1(place);
 }
 
 /// Asks memory for what leads to the end of a table that lies in chunks.
