@@ -68,7 +68,8 @@ fn buy_accepted(criterion: &mut Criterion) {
             }
             for first in (sold..sold + part).step_by(BATCH) {
                 intents.write(first);
-                watch.time(|| buy_all(&mut machine, &intents, &mut Unrecorded));
+                let buys = intents.buys();
+                watch.time(|| buy_all(&mut machine, &buys, &mut Unrecorded));
             }
             sold += part;
         });
@@ -84,7 +85,8 @@ fn buy_refused(criterion: &mut Criterion) {
     measure(&mut group, "sold_out", BATCH as u64, |watch| {
         intents.write(first);
         first += BATCH as u64;
-        watch.time(|| refuse_all(&mut machine, &intents));
+        let buys = intents.buys();
+        watch.time(|| refuse_all(&mut machine, &buys));
     });
     group.finish();
 }

@@ -49,8 +49,8 @@ fn sale(reservations: u64) -> Sale {
     let mut intents = Intents::default();
     for first in (0..reservations).step_by(BATCH) {
         intents.write(first);
-        for buy in intents.buys().take(usize::try_from(reservations - first).unwrap_or(BATCH)) {
-            expect(&machine.handle(&buy, NOW, &mut journal), Status::Held);
+        for buy in intents.buys().iter().take(usize::try_from(reservations - first).unwrap_or(BATCH)) {
+            expect(&machine.handle(buy, NOW, &mut journal), Status::Held);
         }
     }
     let digest = machine.digest();

@@ -52,6 +52,9 @@ impl Ids {
     }
 }
 
+/// The requests of one batch, as a shard finds them.
+pub type Requests<'a> = [Request<Text<'a>>; BATCH];
+
 /// Buyers and reservations of one batch of distinct intents.
 #[derive(Debug)]
 pub struct Intents {
@@ -75,8 +78,18 @@ impl Intents {
     }
 
     /// The BUYs of the batch.
-    pub fn buys(&self) -> impl Iterator<Item = Request<Text<'_>>> {
-        (0..BATCH).map(|index| Request::buy(OFFER, self.buyers.at(index), self.reservations.at(index)))
+    pub fn buys(&self) -> Requests<'_> {
+        std::array::from_fn(|index| Request::buy(OFFER, self.buyers.at(index), self.reservations.at(index)))
+    }
+
+    /// The PAYs of the batch.
+    pub fn pays(&self) -> Requests<'_> {
+        std::array::from_fn(|index| Request::Pay {
+            offer: OFFER,
+            id: self.reservations.at(index),
+            amount: None,
+            reference: None,
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 //! Each checks each answer, so that a bench that measures refusals by mistake fails. Owns no clock; what is timed
 //! is what is given to [`Watch::time`]. Called by the criterion bench `core` and by the harness.
 
-use crate::sale::{BATCH, HOLD, Intents, NOW, OFFER, expect, holding, in_groups, plain, selling};
+use crate::sale::{BATCH, HOLD, Intents, NOW, Requests, expect, holding, in_groups, plain, selling};
 use stampede_core::{
-    Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, Text, UnixMs,
+    Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, UnixMs,
     Unrecorded, encode,
 };
 
@@ -33,7 +33,7 @@ impl Watch for Untimed {
 /// What a whole run does, from an empty machine on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Writes the ids and does nothing with them: what every other work does besides.
+    /// Writes the ids, makes requests of them and does nothing with them: what every other work does besides.
     Ids,
     /// Distinct buyers take a unit each.
     Buy,
@@ -74,18 +74,21 @@ impl Work {
         assert!(count.is_multiple_of(BATCH as u64), "whole batches of {BATCH}, not {count}");
         match self {
             Self::Ids => each_batch(0..count, |intents| {
-                watch.time(|| std::hint::black_box(intents));
+                let buys = intents.buys();
+                watch.time(|| std::hint::black_box(&buys));
             }),
             Self::Buy => {
                 let mut machine = selling(plain(count));
                 each_batch(0..count, |intents| {
-                    watch.time(|| buy_all(&mut machine, intents, &mut Unrecorded));
+                    let buys = intents.buys();
+                    watch.time(|| buy_all(&mut machine, &buys, &mut Unrecorded));
                 });
             }
             Self::BuyEncoded => {
                 let (mut machine, mut journal) = (selling(plain(count)), Encoded::default());
                 each_batch(0..count, |intents| {
-                    watch.time(|| buy_all(&mut machine, intents, &mut journal));
+                    let buys = intents.buys();
+                    watch.time(|| buy_all(&mut machine, &buys, &mut journal));
                     assert!(!journal.body.is_empty(), "a batch of acceptances left no events");
                     journal.body.clear();
                 });
@@ -93,15 +96,24 @@ impl Work {
             Self::Refused => {
                 let mut machine = sold_out();
                 let first = BATCH as u64;
-                each_batch(first..first + count, |intents| watch.time(|| refuse_all(&mut machine, intents)));
+                each_batch(first..first + count, |intents| {
+                    let buys = intents.buys();
+                    watch.time(|| refuse_all(&mut machine, &buys));
+                });
             }
             Self::Pay => {
                 let mut machine = holding(count);
-                each_batch(0..count, |intents| watch.time(|| pay_all(&mut machine, intents)));
+                each_batch(0..count, |intents| {
+                    let pays = intents.pays();
+                    watch.time(|| pay_all(&mut machine, &pays));
+                });
             }
             Self::Groups => {
                 let mut machine = selling(in_groups(count, GROUP_SIZE));
-                each_batch(0..count, |intents| watch.time(|| fill_groups(&mut machine, intents)));
+                each_batch(0..count, |intents| {
+                    let (seats, pays) = (seats(intents), intents.pays());
+                    watch.time(|| fill_groups(&mut machine, &seats, &pays));
+                });
             }
             Self::Expiry => {
                 let mut machine = holding(count);
@@ -135,16 +147,16 @@ pub fn each_batch(serials: std::ops::Range<u64>, mut work: impl FnMut(&Intents))
 /// A machine with nothing left: its only units went to the first batch.
 pub fn sold_out() -> Machine {
     let mut machine = selling(plain(BATCH as u64));
-    each_batch(0..BATCH as u64, |intents| buy_all(&mut machine, intents, &mut Unrecorded));
+    each_batch(0..BATCH as u64, |intents| buy_all(&mut machine, &intents.buys(), &mut Unrecorded));
     machine
 }
 
 /// Takes the hashes of a batch and reads ahead what it will look up, as a shard does before it decides.
-fn look_ahead<'a>(machine: &Machine, requests: impl Iterator<Item = Request<Text<'a>>>) -> [Keys; BATCH] {
+fn look_ahead(machine: &Machine, requests: &Requests<'_>) -> [Keys; BATCH] {
     let mut keys = [Keys::default(); BATCH];
     let mut before = None;
     for (place, request) in keys.iter_mut().zip(requests) {
-        *place = machine.keys(&request, before.as_ref());
+        *place = machine.keys(request, before.as_ref());
         before = Some(*place);
     }
     machine.fetch(&keys);
@@ -152,10 +164,10 @@ fn look_ahead<'a>(machine: &Machine, requests: impl Iterator<Item = Request<Text
 }
 
 /// One batch of BUYs, all accepted.
-pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Record) {
-    let keys = look_ahead(machine, intents.buys());
-    for (buy, keys) in intents.buys().zip(keys) {
-        expect(&machine.handle_at(keys, &buy, NOW, record), Status::Held);
+pub fn buy_all(machine: &mut Machine, buys: &Requests<'_>, record: &mut impl Record) {
+    let keys = look_ahead(machine, buys);
+    for (buy, keys) in buys.iter().zip(keys) {
+        expect(&machine.handle_at(keys, buy, NOW, record), Status::Held);
     }
 }
 
@@ -163,20 +175,19 @@ pub fn buy_all(machine: &mut Machine, intents: &Intents, record: &mut impl Recor
 ///
 /// # Panics
 /// When one is not.
-pub fn refuse_all(machine: &mut Machine, intents: &Intents) {
-    let keys = look_ahead(machine, intents.buys());
-    for (buy, keys) in intents.buys().zip(keys) {
-        let answer = machine.handle_at(keys, &buy, NOW, &mut Unrecorded);
+pub fn refuse_all(machine: &mut Machine, buys: &Requests<'_>) {
+    let keys = look_ahead(machine, buys);
+    for (buy, keys) in buys.iter().zip(keys) {
+        let answer = machine.handle_at(keys, buy, NOW, &mut Unrecorded);
         assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
     }
 }
 
 /// Pays one batch of holds.
-pub fn pay_all(machine: &mut Machine, intents: &Intents) {
-    let pays = || (0..BATCH).map(|index| pay(intents.reservations.at(index)));
-    let keys = look_ahead(machine, pays());
-    for (pay, keys) in pays().zip(keys) {
-        expect(&machine.handle_at(keys, &pay, NOW, &mut Unrecorded), Status::Won);
+pub fn pay_all(machine: &mut Machine, pays: &Requests<'_>) {
+    let keys = look_ahead(machine, pays);
+    for (pay, keys) in pays.iter().zip(keys) {
+        expect(&machine.handle_at(keys, pay, NOW, &mut Unrecorded), Status::Won);
     }
 }
 
@@ -190,33 +201,33 @@ pub fn expire_all(machine: &mut Machine) {
     assert_eq!(machine.next_due(), None, "a hold outlived its deadline");
 }
 
-/// Opens, joins and pays the groups of one batch of seats.
-pub fn fill_groups(machine: &mut Machine, intents: &Intents) {
-    let buys = look_ahead(machine, intents.buys());
-    let pays = look_ahead(machine, (0..BATCH).map(|index| pay(intents.reservations.at(index))));
-    for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
-        let seats = leader..leader + GROUP_SIZE as usize;
-        for seat in seats.clone() {
-            let choice = if seat == leader {
-                GroupChoice::New
-            } else {
-                GroupChoice::Join(intents.reservations.at(leader))
-            };
-            let mut buy = Request::buy(OFFER, intents.buyers.at(seat), intents.reservations.at(seat));
-            if let Request::Buy(buy) = &mut buy {
-                buy.group = choice;
-            }
-            expect(&machine.handle_at(buys[seat], &buy, NOW, &mut Unrecorded), Status::Held);
-        }
-        for seat in seats {
-            let formed = seat + 1 == leader + GROUP_SIZE as usize;
-            let status = if formed { Status::Won } else { Status::Paid };
-            let pay = pay(intents.reservations.at(seat));
-            expect(&machine.handle_at(pays[seat], &pay, NOW, &mut Unrecorded), status);
+/// The BUYs of one batch of seats: who is first in a group opens it, the others join.
+fn seats(intents: &Intents) -> Requests<'_> {
+    let mut seats = intents.buys();
+    for (seat, request) in seats.iter_mut().enumerate() {
+        let leader = seat / GROUP_SIZE as usize * GROUP_SIZE as usize;
+        if let Request::Buy(buy) = request {
+            let leads = seat == leader;
+            buy.group = if leads { GroupChoice::New } else { GroupChoice::Join(intents.reservations.at(leader)) };
         }
     }
+    seats
 }
 
-fn pay(id: Text<'_>) -> Request<Text<'_>> {
-    Request::Pay { offer: OFFER, id, amount: None, reference: None }
+/// Opens, joins and pays the groups of one batch of seats.
+pub fn fill_groups(machine: &mut Machine, seats: &Requests<'_>, pays: &Requests<'_>) {
+    let keys_of_seats = look_ahead(machine, seats);
+    let keys_of_pays = look_ahead(machine, pays);
+    for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
+        let group = leader..leader + GROUP_SIZE as usize;
+        for seat in group.clone() {
+            let answer = machine.handle_at(keys_of_seats[seat], &seats[seat], NOW, &mut Unrecorded);
+            expect(&answer, Status::Held);
+        }
+        for seat in group.clone() {
+            let status = if seat + 1 == group.end { Status::Won } else { Status::Paid };
+            let answer = machine.handle_at(keys_of_pays[seat], &pays[seat], NOW, &mut Unrecorded);
+            expect(&answer, status);
+        }
+    }
 }

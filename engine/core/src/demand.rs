@@ -57,6 +57,8 @@ pub(crate) struct DemandBoard {
 #[derive(Debug, Default)]
 struct Demand {
     tallies: Vec<Tally>,
+    /// The place of the tally that counted last: most answers are as the one before.
+    nearest: usize,
     units_wanted: u64,
     sold_out_at: Option<UnixMs>,
     timeline: VecDeque<DemandSecond>,
@@ -82,7 +84,10 @@ struct Tally {
 impl DemandBoard {
     /// Counts one intent.
     pub(crate) fn note(&mut self, offer: OfferIndex, seen: Seen) {
-        let demand = self.demand(offer);
+        let demand = match self.offers.get_mut(offer.0 as usize) {
+            Some(Some(demand)) => demand,
+            _ => self.demand_mut(offer),
+        };
         demand.note(seen);
         if !demand.has_moved {
             demand.has_moved = true;
@@ -126,7 +131,9 @@ impl DemandBoard {
         self.offers.get(offer.0 as usize)?.as_deref()
     }
 
-    fn demand(&mut self, offer: OfferIndex) -> &mut Demand {
+    /// The demand for an offer, which begins with this if there was none.
+    #[cold]
+    fn demand_mut(&mut self, offer: OfferIndex) -> &mut Demand {
         let at = offer.0 as usize;
         if at >= self.offers.len() {
             self.offers.resize_with(at + 1, || None);
@@ -177,12 +184,15 @@ impl Demand {
 
     /// There are a handful of answers per offer, so the list is searched from its front.
     fn tally(&mut self, answer: u16, name: impl FnOnce() -> &'static str) -> &mut Tally {
-        let at = self.tallies.iter().position(|tally| tally.answer == answer).unwrap_or_else(|| {
-            let (name, buyers) = (name(), Sketch::default());
-            self.tallies.push(Tally { answer, name, intents: 0, buyers, has_moved: false });
-            self.tallies.len() - 1
-        });
-        &mut self.tallies[at]
+        if self.tallies.get(self.nearest).is_none_or(|tally| tally.answer != answer) {
+            let known = self.tallies.iter().position(|tally| tally.answer == answer);
+            self.nearest = known.unwrap_or_else(|| {
+                let (name, buyers) = (name(), Sketch::default());
+                self.tallies.push(Tally { answer, name, intents: 0, buyers, has_moved: false });
+                self.tallies.len() - 1
+            });
+        }
+        &mut self.tallies[self.nearest]
     }
 
     #[inline]

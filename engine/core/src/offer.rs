@@ -289,6 +289,15 @@ impl Offer {
     }
 }
 
+impl Admission {
+    /// Whether everybody is admitted, as to most offers.
+    #[inline]
+    pub(crate) fn asks_nothing(&self) -> bool {
+        let Admission { all, any, none, code, cohort } = self;
+        all.is_empty() && any.is_empty() && none.is_empty() && code.is_none() && cohort.is_none()
+    }
+}
+
 fn check_length(length: Millis, path: &'static str) -> Result<(), OfferError> {
     if length == Millis::new(0) || length > LENGTH_MAX {
         return Err(OfferError { path, expected: "a duration from 1ms to 366d" });

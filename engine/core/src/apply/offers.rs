@@ -57,8 +57,7 @@ impl State {
 
     pub(super) fn apply_offer_changed(&mut self, offer: OfferIndex, definition: &Offer, opens: UnixMs) {
         let state = self.offer_mut(offer);
-        state.definition = definition.clone();
-        state.opens = opens;
+        state.redefine(definition.clone(), opens);
         self.schedule_close(offer);
     }
 

@@ -9,14 +9,7 @@ impl Admission {
     /// Whether the rule admits this intent.
     #[inline]
     pub(super) fn admits(&self, buy: &Buy<Text<'_>>) -> bool {
-        self.admits_everybody() || self.admits_by_what_it_asks(buy)
-    }
-
-    /// Whether nothing is asked, as for most offers.
-    #[inline]
-    fn admits_everybody(&self) -> bool {
-        let Admission { all, any, none, code, cohort } = self;
-        all.is_empty() && any.is_empty() && none.is_empty() && code.is_none() && cohort.is_none()
+        self.asks_nothing() || self.admits_by_what_it_asks(buy)
     }
 
     #[inline(never)]

@@ -7,7 +7,7 @@
 use super::No;
 use crate::event::{Accepted, GroupIndex, OfferIndex, Seat, Sent};
 use crate::money::{ORDER_UNITS_MAX, Units};
-use crate::offer::{GroupRule, Reserve};
+use crate::offer::{GROUP_SIZE_MAX, GroupRule, Reserve};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
 use crate::state::{BuyerSums, CampaignBuyers, Keys, NoteKind, OfferState, State};
@@ -15,6 +15,12 @@ use crate::status::{GroupState, Status};
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use crate::view::group_id;
+
+// What one intent may take of one pool: units for each unit bought, units bought, seats.
+const _: () = assert!(
+    (u64::MAX / GROUP_SIZE_MAX as u64) / ORDER_UNITS_MAX as u64 >= ORDER_UNITS_MAX as u64,
+    "the units that an intent takes fit 64 bits"
+);
 
 /// The seat that an intent would get.
 #[derive(Clone, Copy)]
@@ -64,13 +70,13 @@ impl State {
         if let Some(known) = offer.reservations.find(keys.id, buy.id) {
             return self.decide_repeat(at, known, buy);
         }
-        check_group_argument(offer, buy)?;
-        let may_join = offer
-            .definition
-            .group()
-            .is_some_and(|rule| rule.join.as_ref().is_none_or(|join| join.admits(buy)));
+        let asks_nothing = offer.asks_nothing && buy.group == GroupChoice::Alone;
+        if !asks_nothing {
+            check_group_argument(offer, buy)?;
+        }
+        let may_join = !asks_nothing && offer.lets_join(buy);
         check_window(offer, buy, may_join, now)?;
-        if !offer.definition.admit.admits(buy) {
+        if !asks_nothing && !offer.definition.admit.admits(buy) {
             return Err(Refusal::NotAdmitted.into());
         }
         let find_buyer = || offer.reservations.find_buyer(keys.buyer, buy.buyer);
@@ -215,16 +221,22 @@ impl State {
         if self.has_stock(offer, u64::from(qty) * seats) { Ok(()) } else { Err(Refusal::SoldOut.into()) }
     }
 
-    /// Whether every pool has its units for `units` units of the offer.
+    /// Whether every pool has its units for `units` units of the offer, at most a whole group's.
     #[inline]
     pub(super) fn has_stock(&self, offer: &OfferState, units: u64) -> bool {
         for take in &offer.takes {
-            let wanted = u128::from(take.units) * u128::from(units);
-            if wanted > u128::from(self.pools[take.pool.0].available()) {
+            if u64::from(take.units) * units > self.pools[take.pool.0].available() {
                 return false;
             }
         }
         true
+    }
+}
+
+impl OfferState {
+    /// Whether an intent may join a group of the offer, if it has any.
+    fn lets_join(&self, buy: &Buy<Text<'_>>) -> bool {
+        self.definition.group().is_some_and(|rule| rule.join.as_ref().is_none_or(|join| join.admits(buy)))
     }
 }
 

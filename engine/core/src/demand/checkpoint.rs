@@ -66,7 +66,7 @@ impl DemandBoard {
     /// Takes out what moved of the offer that is next, due or not.
     pub(crate) fn take_next(&mut self, now: UnixMs) -> Option<Checkpoint> {
         let (_, offer) = self.moved.pop_front()?;
-        let demand = self.demand(offer);
+        let demand = self.demand_mut(offer);
         let checkpoint = demand.take_moved(offer);
         demand.has_moved = demand.is_anything_left();
         if demand.has_moved {
@@ -77,7 +77,7 @@ impl DemandBoard {
 
     /// Hears a checkpoint. The offer must be one that exists.
     pub(crate) fn restore(&mut self, moved: &DemandMoved<'_>) {
-        self.demand(moved.offer).hear(moved);
+        self.demand_mut(moved.offer).hear(moved);
     }
 
     /// Tells the whole board, offer by offer, in payloads of at most some 20 KiB.

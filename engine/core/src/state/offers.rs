@@ -26,6 +26,9 @@ pub(crate) struct OfferState {
     pub(crate) campaign: CampaignIndex,
     pub(crate) definition: Offer,
     pub(crate) opens: UnixMs,
+    /// Whether who buys alone is asked for nothing: no group, no tag, no pass-phrase, no cohort. Follows from the
+    /// definition, and spares nearly every intent the look at what it does not have.
+    pub(crate) asks_nothing: bool,
     pub(crate) is_paused: bool,
     pub(crate) is_closed: bool,
     pub(crate) takes: Vec<PoolTake>,
@@ -97,6 +100,7 @@ impl OfferState {
         OfferState {
             id: id.as_bytes().into(),
             campaign,
+            asks_nothing: asks_nothing(&definition),
             definition,
             opens,
             is_paused: false,
@@ -115,6 +119,13 @@ impl OfferState {
             units_sold: 0,
             removed: None,
         }
+    }
+
+    /// Another definition holds from here on.
+    pub(crate) fn redefine(&mut self, definition: Offer, opens: UnixMs) {
+        self.asks_nothing = asks_nothing(&definition);
+        self.definition = definition;
+        self.opens = opens;
     }
 
     /// Asks memory for what a purchase reads and writes of the offer itself: a field for about each line of it, wherever
@@ -246,4 +257,8 @@ impl OfferState {
         let at = number.checked_sub(self.hold_runs_first)?;
         self.hold_runs.get_mut(at as usize)
     }
+}
+
+fn asks_nothing(definition: &Offer) -> bool {
+    definition.group().is_none() && definition.admit.asks_nothing()
 }
