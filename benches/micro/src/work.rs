@@ -5,8 +5,8 @@
 
 use crate::sale::{BATCH, HOLD, Intents, NOW, Requests, expect, holding, in_groups, plain, selling};
 use stampede_core::{
-    Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, UnixMs,
-    Unrecorded, encode,
+    Answer, Entry, GroupChoice, Keys, Machine, Record, Refusal, Request, Status, Swept, UnixMs, Unrecorded,
+    encode,
 };
 
 /// Seats of a group.
@@ -208,7 +208,8 @@ fn seats(intents: &Intents) -> Requests<'_> {
         let leader = seat / GROUP_SIZE as usize * GROUP_SIZE as usize;
         if let Request::Buy(buy) = request {
             let leads = seat == leader;
-            buy.group = if leads { GroupChoice::New } else { GroupChoice::Join(intents.reservations.at(leader)) };
+            buy.group =
+                if leads { GroupChoice::New } else { GroupChoice::Join(intents.reservations.at(leader)) };
         }
     }
     seats
