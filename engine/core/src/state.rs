@@ -86,6 +86,7 @@ impl State {
     #[inline]
     pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
         let offer = self.offer(offer);
+        offer.fetch_what_is_asked();
         offer.reservations.fetch_ways();
         offer.hold_runs.back().into_iter().for_each(fetch);
         offer.takes.first().into_iter().for_each(fetch);

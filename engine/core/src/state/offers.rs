@@ -20,38 +20,41 @@ use alloc::vec::Vec;
 /// Reservations that one look along a hold queue passes over.
 const PASSED_AT_ONCE: u32 = 256;
 
+/// The fields stand in this order in memory, what a purchase looks at first: of ten thousand offers on sale hardly one is
+/// at hand, and each line of memory that a purchase touches is one more to ask for.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct OfferState {
-    id: Box<[u8]>,
     pub(crate) campaign: CampaignIndex,
-    pub(crate) definition: Offer,
-    pub(crate) opens: UnixMs,
     /// Whether who buys alone is asked for nothing: no group, no tag, no pass-phrase, no cohort. Follows from the
     /// definition, and spares nearly every intent the look at what it does not have.
     pub(crate) asks_nothing: bool,
     pub(crate) is_paused: bool,
     pub(crate) is_closed: bool,
-    pub(crate) takes: Vec<PoolTake>,
+    pub(crate) opens: UnixMs,
     /// All extensions so far, added up.
     pub(crate) extended: Millis,
-    /// What each EXTEND did, so that none counts twice.
-    pub(crate) ops: BTreeMap<Box<[u8]>, Millis>,
-    pub(crate) reservations: Reservations,
-    pub(crate) groups: Groups,
-    /// Holds in the order of their deadlines, one queue from each EXTEND to the next.
-    pub(crate) hold_runs: VecDeque<HoldRun>,
-    /// The number of the first queue in `hold_runs`.
-    pub(crate) hold_runs_first: u32,
-    /// The agenda entry that stands for the first of the open groups.
-    pub(crate) groups_due: Option<Due>,
-    pub(crate) paid: MoneySum,
-    pub(crate) owed: MoneySum,
+    /// What is left of an offer that was removed.
+    pub(crate) removed: Option<Box<Removed>>,
     /// Units held and paid, as bought.
     pub(crate) units_held: u64,
     /// Units won.
     pub(crate) units_sold: u64,
-    /// What is left of an offer that was removed.
-    pub(crate) removed: Option<Box<Removed>>,
+    pub(crate) takes: Vec<PoolTake>,
+    /// Holds in the order of their deadlines, one queue from each EXTEND to the next.
+    pub(crate) hold_runs: VecDeque<HoldRun>,
+    /// The number of the first queue in `hold_runs`.
+    pub(crate) hold_runs_first: u32,
+    pub(crate) reservations: Reservations,
+    pub(crate) definition: Offer,
+    pub(crate) groups: Groups,
+    /// The agenda entry that stands for the first of the open groups.
+    pub(crate) groups_due: Option<Due>,
+    pub(crate) paid: MoneySum,
+    pub(crate) owed: MoneySum,
+    id: Box<[u8]>,
+    /// What each EXTEND did, so that none counts twice.
+    pub(crate) ops: BTreeMap<Box<[u8]>, Millis>,
 }
 
 /// What stays known of the reservations of a removed offer. The offer's own sums stay with it.
@@ -129,21 +132,34 @@ impl OfferState {
     }
 
     /// Asks memory for what a purchase reads and writes of the offer itself: a field for about each line of it, wherever
-    /// the compiler puts them.
+    /// the compiler puts those of the definition.
     #[inline]
     pub(crate) fn fetch(&self) {
         let definition = &self.definition;
+        fetch(&self.campaign);
+        fetch(&self.takes);
+        fetch(&self.hold_runs);
         fetch(&definition.price);
         fetch(&definition.hold);
         fetch(&definition.limit);
-        fetch(&definition.settle);
-        fetch(&definition.admit.all);
-        fetch(&definition.admit.cohort);
-        fetch(&self.hold_runs);
-        fetch(&self.takes);
-        fetch(&self.units_held);
-        fetch(&self.campaign);
+        fetch(&definition.closes);
         self.reservations.fetch_tables();
+    }
+
+    /// Asks memory for what the offer asks of a buyer, once the offer's first line is at hand.
+    #[inline]
+    pub(crate) fn fetch_what_is_asked(&self) {
+        if !self.asks_nothing {
+            fetch(&self.definition.settle);
+            fetch(&self.definition.admit.all);
+            fetch(&self.definition.admit.cohort);
+        }
+    }
+
+    /// Whether it sells to groups; read off the first line where it can be.
+    #[inline]
+    pub(crate) fn sells_to_groups(&self) -> bool {
+        !self.asks_nothing && self.definition.group().is_some()
     }
 
     pub(crate) fn id(&self) -> Text<'_> {

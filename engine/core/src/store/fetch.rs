@@ -19,6 +19,7 @@ pub(super) fn fetch_way<T>(chunks: &[Vec<T>]) {
 #[inline]
 pub(super) fn fetch_end<T>(chunks: &[Vec<T>]) {
     if let Some(chunk) = chunks.last() {
+        chunk.last().into_iter().for_each(fetch);
         prefetch_index(chunk, chunk.len());
     }
 }

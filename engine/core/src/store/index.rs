@@ -60,7 +60,6 @@ impl Index {
     /// Asks memory for what leads to the places of an index that is still small.
     #[inline]
     pub(crate) fn fetch_way(&self) {
-        fetch(&self.prefixes[0]);
         fetch(&self.segments[0]);
     }
 
@@ -121,7 +120,8 @@ impl Index {
 
     #[inline]
     fn segment_of(&self, hash: u32) -> usize {
-        self.prefixes[self.prefix_of(hash)] as usize
+        // Most offers are small: one segment, whose list need not be touched for that.
+        if self.rest_bits == u32::BITS { 0 } else { self.prefixes[self.prefix_of(hash)] as usize }
     }
 
     #[inline]
