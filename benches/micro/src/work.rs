@@ -159,7 +159,7 @@ fn look_ahead(machine: &Machine, requests: &Requests<'_>) -> [Keys; BATCH] {
         *place = machine.keys(request, before.as_ref());
         before = Some(*place);
     }
-    machine.fetch(&keys);
+    machine.fetch(&mut keys);
     keys
 }
 

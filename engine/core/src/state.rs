@@ -19,13 +19,13 @@ pub(crate) use buyers::BuyerSums;
 pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
 pub use keys::Keys;
-pub(crate) use keys::Lookup;
+pub(crate) use keys::{Lookup, Named};
 pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};
 
 use crate::event::{EventId, OfferIndex, Seq};
-use crate::store::{Directory, Hashes, Shelf, fetch};
+use crate::store::{Directory, Hashes, Shelf, TextHash, fetch};
 use crate::text::Text;
 use crate::time::UnixMs;
 use alloc::vec::Vec;
@@ -78,13 +78,33 @@ impl State {
     }
 
     pub(crate) fn find_offer(&self, id: Text<'_>) -> Option<OfferIndex> {
-        self.offer_names.find(self.hashes.of(id), id).map(OfferIndex)
+        self.find_hashed_offer(self.hashes.of(id), id)
+    }
+
+    pub(crate) fn find_hashed_offer(&self, hash: TextHash, id: Text<'_>) -> Option<OfferIndex> {
+        self.offer_names.find(hash, id).map(OfferIndex)
+    }
+
+    /// Asks memory for the place of an offer's name in the directory.
+    #[inline]
+    pub(crate) fn fetch_offer_place(&self, hash: TextHash) {
+        self.offer_names.fetch_place(hash);
+    }
+
+    /// An offer whose name has this hash, which hardly another has, once the place is at hand; asks memory for what
+    /// leads to its name.
+    #[inline]
+    pub(crate) fn likely_offer(&self, hash: TextHash) -> Option<OfferIndex> {
+        let at = self.offer_names.find_likely(hash)?;
+        self.offer_names.fetch_way(at);
+        Some(OfferIndex(at))
     }
 
     /// Asks memory for what lies behind an offer that is at hand: its campaign, its queue of holds, which pools it
     /// takes from, and what leads to the ends of its tables.
     #[inline]
     pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
+        self.offer_names.fetch_name(offer.0);
         let offer = self.offer(offer);
         offer.fetch_what_is_asked();
         offer.reservations.fetch_ways();

@@ -80,7 +80,7 @@ fn looking_ahead_changes_no_answer_and_no_event() {
         for request in &requests {
             keys.push(ahead.keys(request, keys.last()));
         }
-        ahead.fetch(&keys);
+        ahead.fetch(&mut keys);
         for (request, &keys) in requests.iter().zip(&keys) {
             let expected = format!("{:?}", plain.handle(request, NOW, &mut plain_journal));
             let answer = format!("{:?}", ahead.handle_at(keys, request, NOW, &mut ahead_journal));

@@ -7,7 +7,7 @@
 use super::Machine;
 use crate::event::OfferIndex;
 use crate::request::Request;
-use crate::state::Keys;
+use crate::state::{Keys, Named};
 use crate::store::TextHash;
 use crate::text::Text;
 
@@ -16,23 +16,29 @@ impl Machine {
     /// same offer.
     #[inline]
     pub fn keys(&self, request: &Request<Text<'_>>, before: Option<&Keys>) -> Keys {
-        let near = before.and_then(|keys| keys.offer);
         match request {
-            Request::Buy(buy) => self.state.keys_of_buy(buy, near),
+            Request::Buy(buy) => self.state.keys_of_buy(buy, before),
             Request::Pay { offer, id, .. }
             | Request::Cancel { offer, id }
             | Request::Return { offer, id, .. }
             | Request::Revoke { offer, id, .. }
-            | Request::Show { offer, id } => self.state.keys(*offer, *id, near),
+            | Request::Show { offer, id } => self.state.keys(*offer, *id, before),
             _ => Keys::default(),
         }
     }
 
     /// Asks memory for what the requests of these keys will touch.
     ///
-    /// What lies behind a pointer is asked for once the pointer has come: hence three passes over the offers, each over
-    /// all before the next. Requests for one offer in a row ask for it once.
-    pub fn fetch(&self, keys: &[Keys]) {
+    /// What lies behind a pointer is asked for once the pointer has come: hence a pass that finds the offers, and three
+    /// over them, each over all before the next. Requests for one offer in a row ask for it once.
+    pub fn fetch(&self, keys: &mut [Keys]) {
+        for keys in keys.iter_mut() {
+            if let Named::Hashed(hash) = keys.offer
+                && let Some(offer) = self.state.likely_offer(hash)
+            {
+                keys.offer = Named::Likely(offer);
+            }
+        }
         let mut count = 0;
         for (offer, _) in offers(keys) {
             self.state.offer(offer).fetch();
@@ -49,7 +55,7 @@ impl Machine {
             self.demand.fetch_buyer(offer, buyer);
         }
         for keys in keys {
-            if let Some(offer) = keys.offer {
+            if let Some(offer) = keys.likely_offer() {
                 self.state.offer(offer).reservations.fetch_places(keys.id, keys.buyer);
             }
         }
@@ -60,8 +66,9 @@ impl Machine {
 fn offers(keys: &[Keys]) -> impl Iterator<Item = (OfferIndex, TextHash)> {
     let mut before = None;
     keys.iter().filter_map(move |keys| {
-        let is_new = keys.offer != before;
-        before = keys.offer;
-        keys.offer.filter(|_| is_new).map(|offer| (offer, keys.buyer))
+        let offer = keys.likely_offer();
+        let is_new = offer != before;
+        before = offer;
+        offer.filter(|_| is_new).map(|offer| (offer, keys.buyer))
     })
 }

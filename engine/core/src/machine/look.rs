@@ -58,7 +58,7 @@ impl Machine {
 
     fn look_at_repeat<'a>(&'a self, buy: &Buy<Text<'a>>, now: UnixMs) -> Looked<'a> {
         let keys = self.state.keys_of_buy(buy, None);
-        let offer = keys.offer.ok_or(Refusal::OfferUnknown)?;
+        let offer = self.state.offer_of(keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
         let Some(at) = self.state.offer(offer).reservations.find(keys.id, buy.id) else { return Ok(None) };
         self.state.decide_buy(offer, buy, keys, now)?;
         let stands = self.foretell(offer, at, now);
