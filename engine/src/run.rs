@@ -211,8 +211,18 @@ impl Run {
                 Request::OfferPut { .. } => Keys::default(),
                 Request::Buy(buy) => {
                     let text = |span: AskedSpan| span.text(&self.asked);
-                    let plain = Request::buy(text(buy.offer), text(buy.buyer), text(buy.id));
-                    machine.keys(&plain, keys.last())
+                    // What it names is all that is looked at.
+                    let named = Buy {
+                        offer: text(buy.offer),
+                        buyer: text(buy.buyer),
+                        id: text(buy.id),
+                        qty: buy.qty,
+                        group: buy.group.map(text),
+                        tags: None,
+                        referrer: None,
+                        code: None,
+                    };
+                    machine.keys(&Request::Buy(named), keys.last())
                 }
                 request => machine.keys(&request.map_ref(|span| span.text(&self.asked)), keys.last()),
             };

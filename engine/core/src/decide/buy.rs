@@ -12,6 +12,7 @@ use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
 use crate::state::{BuyerSums, CampaignBuyers, Keys, NoteKind, OfferState, State};
 use crate::status::{GroupState, Status};
+use crate::store::TextHash;
 use crate::text::Text;
 use crate::time::{Millis, UnixMs};
 use crate::view::group_id;
@@ -86,7 +87,7 @@ impl State {
         let known = counts.then(find_buyer);
         let has = known.flatten().map(|buyer| offer.reservations.buyer_sums(buyer)).unwrap_or_default();
         self.check_limits(offer, buy, has.units)?;
-        let seat = self.plan_seat(offer, buy, may_join, has, now)?;
+        let seat = self.plan_seat(offer, buy, keys, may_join, has, now)?;
         self.check_stock(offer, seat, buy.qty)?;
         self.check_room(offer)?;
         let buyer = known.unwrap_or_else(find_buyer);
@@ -169,6 +170,7 @@ impl State {
         &self,
         offer: &OfferState,
         buy: &Buy<Text<'_>>,
+        keys: Keys,
         may_join: bool,
         has: BuyerSums,
         now: UnixMs,
@@ -176,7 +178,7 @@ impl State {
         let named = match buy.group {
             GroupChoice::Alone => return Ok(SeatPlan::None),
             GroupChoice::New | GroupChoice::Any => None,
-            GroupChoice::Join(id) => Some(self.find_open_group(offer, id, now)?),
+            GroupChoice::Join(id) => Some(find_open_group(offer, keys.group, id, now)?),
         };
         if offer.sits_in_open_group(has) {
             return Err(Refusal::GroupMember.into());
@@ -191,24 +193,9 @@ impl State {
         }
     }
 
-    /// A group by its id, with a seat to take.
-    fn find_open_group(&self, offer: &OfferState, id: Text<'_>, now: UnixMs) -> Result<GroupIndex, No> {
-        let group = self.find_group(offer, id).ok_or(Refusal::GroupUnknown)?;
-        let row = offer.groups.get(group);
-        if row.state != GroupState::Open || offer.group_deadline(row) <= now {
-            return Err(Refusal::GroupOver.into());
-        }
-        if row.seats == offer.group_size() {
-            return Err(Refusal::GroupFull.into());
-        }
-        Ok(group)
-    }
-
     /// A group by its id: the id of the reservation that opened it.
     pub(crate) fn find_group(&self, offer: &OfferState, id: Text<'_>) -> Option<GroupIndex> {
-        let first = offer.reservations.find(self.hashes.of(id), id)?;
-        let seat = offer.reservations.get(first).seat?;
-        offer.groups.seats[seat.get() - 1].opened
+        offer.find_group(self.hashes.of(id), id)
     }
 
     #[inline(always)]
@@ -234,10 +221,30 @@ impl State {
 }
 
 impl OfferState {
+    /// A group by its id: the id of the reservation that opened it.
+    fn find_group(&self, hash: TextHash, id: Text<'_>) -> Option<GroupIndex> {
+        let first = self.reservations.find(hash, id)?;
+        let seat = self.reservations.get(first).seat?;
+        self.groups.seats[seat.get() - 1].opened
+    }
+
     /// Whether an intent may join a group of the offer, if it has any.
     fn lets_join(&self, buy: &Buy<Text<'_>>) -> bool {
         self.definition.group().is_some_and(|rule| rule.join.as_ref().is_none_or(|join| join.admits(buy)))
     }
+}
+
+/// A group by its id, with a seat to take.
+fn find_open_group(offer: &OfferState, hash: TextHash, id: Text<'_>, now: UnixMs) -> Result<GroupIndex, No> {
+    let group = offer.find_group(hash, id).ok_or(Refusal::GroupUnknown)?;
+    let row = offer.groups.get(group);
+    if row.state != GroupState::Open || offer.group_deadline(row) <= now {
+        return Err(Refusal::GroupOver.into());
+    }
+    if row.seats == offer.group_size() {
+        return Err(Refusal::GroupFull.into());
+    }
+    Ok(group)
 }
 
 /// Whether GROUP fits the offer at all; if not, the caller's code has to change.

@@ -56,7 +56,7 @@ impl Machine {
         }
         for keys in keys {
             if let Some(offer) = keys.likely_offer() {
-                self.state.offer(offer).reservations.fetch_places(keys.id, keys.buyer);
+                self.state.offer(offer).reservations.fetch_places(keys.id, keys.buyer, keys.group);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::event::{Accepted, OfferIndex};
-use crate::request::Buy;
+use crate::request::{Buy, GroupChoice};
 use crate::store::TextHash;
 use crate::text::Text;
 
@@ -12,6 +12,8 @@ pub struct Keys {
     pub(crate) offer: Named,
     pub(crate) id: TextHash,
     pub(crate) buyer: TextHash,
+    /// Of the id of the group that is to be joined, if one is.
+    pub(crate) group: TextHash,
 }
 
 /// How far the offer is known that a request names.
@@ -78,7 +80,11 @@ impl State {
 
     #[inline]
     pub(crate) fn keys_of_buy(&self, buy: &Buy<Text<'_>>, before: Option<&Keys>) -> Keys {
-        Keys { buyer: self.hashes.of(buy.buyer), ..self.keys(buy.offer, buy.id, before) }
+        let group = match buy.group {
+            GroupChoice::Join(group) => self.hashes.of(group),
+            GroupChoice::Alone | GroupChoice::New | GroupChoice::Any => TextHash::default(),
+        };
+        Keys { buyer: self.hashes.of(buy.buyer), group, ..self.keys(buy.offer, buy.id, before) }
     }
 
     /// The keys of a request that names no buyer. It mostly names the same offer as the one before it; the first of all
@@ -91,7 +97,7 @@ impl State {
             Some(near) => Named::Known(near),
             None => self.seek_offer(offer, before.is_none()),
         };
-        Keys { offer, id: self.hashes.of(id), buyer: TextHash::default() }
+        Keys { offer, id: self.hashes.of(id), ..Keys::default() }
     }
 
     #[inline(never)]

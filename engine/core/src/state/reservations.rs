@@ -177,11 +177,14 @@ impl Reservations {
         self.texts.fetch_end();
     }
 
-    /// Asks memory for the places of an id and of a buyer's, so that looking them up soon does not wait.
+    /// Asks memory for the places of an id, of a buyer's and of a group's, so that looking them up soon does not wait.
     #[inline]
-    pub(crate) fn fetch_places(&self, id: TextHash, buyer: TextHash) {
+    pub(crate) fn fetch_places(&self, id: TextHash, buyer: TextHash, group: TextHash) {
         self.ids.fetch_place(id);
         self.buyers.ids.fetch_place(buyer);
+        if !group.is_none() {
+            self.ids.fetch_place(group);
+        }
     }
 
     pub(crate) fn find(&self, hash: TextHash, id: Text<'_>) -> Option<u32> {

@@ -36,6 +36,12 @@ impl TextHash {
         TextHash(u64::from(short) << 32)
     }
 
+    /// Whether it is the hash of nothing, as which one text in 2^64 may pass.
+    #[inline]
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
     /// The whole hash, for sketches.
     pub(crate) fn get(self) -> u64 {
         self.0
