@@ -87,7 +87,7 @@ impl State {
         let known = counts.then(find_buyer);
         let has = known.flatten().map(|buyer| offer.reservations.buyer_sums(buyer)).unwrap_or_default();
         self.check_limits(offer, buy, has.units)?;
-        let seat = self.plan_seat(offer, buy, keys, may_join, has, now)?;
+        let seat = plan_seat(offer, buy, keys, may_join, has, now)?;
         self.check_stock(offer, seat, buy.qty)?;
         self.check_room(offer)?;
         let buyer = known.unwrap_or_else(find_buyer);
@@ -165,34 +165,6 @@ impl State {
         Ok(())
     }
 
-    #[inline(always)]
-    fn plan_seat(
-        &self,
-        offer: &OfferState,
-        buy: &Buy<Text<'_>>,
-        keys: Keys,
-        may_join: bool,
-        has: BuyerSums,
-        now: UnixMs,
-    ) -> Result<SeatPlan, No> {
-        let named = match buy.group {
-            GroupChoice::Alone => return Ok(SeatPlan::None),
-            GroupChoice::New | GroupChoice::Any => None,
-            GroupChoice::Join(id) => Some(find_open_group(offer, keys.group, id, now)?),
-        };
-        if offer.sits_in_open_group(has) {
-            return Err(Refusal::GroupMember.into());
-        }
-        match (named, buy.group) {
-            (Some(_), _) if !may_join => Err(Refusal::NotAdmitted.into()),
-            (Some(group), _) => Ok(SeatPlan::Join(group)),
-            (None, GroupChoice::Any) if may_join => {
-                Ok(nearest_to_full(offer, now).map_or(SeatPlan::Open, SeatPlan::Join))
-            }
-            _ => Ok(SeatPlan::Open),
-        }
-    }
-
     /// A group by its id: the id of the reservation that opened it.
     pub(crate) fn find_group(&self, offer: &OfferState, id: Text<'_>) -> Option<GroupIndex> {
         offer.find_group(self.hashes.of(id), id)
@@ -231,6 +203,33 @@ impl OfferState {
     /// Whether an intent may join a group of the offer, if it has any.
     fn lets_join(&self, buy: &Buy<Text<'_>>) -> bool {
         self.definition.group().is_some_and(|rule| rule.join.as_ref().is_none_or(|join| join.admits(buy)))
+    }
+}
+
+#[inline(always)]
+fn plan_seat(
+    offer: &OfferState,
+    buy: &Buy<Text<'_>>,
+    keys: Keys,
+    may_join: bool,
+    has: BuyerSums,
+    now: UnixMs,
+) -> Result<SeatPlan, No> {
+    let named = match buy.group {
+        GroupChoice::Alone => return Ok(SeatPlan::None),
+        GroupChoice::New | GroupChoice::Any => None,
+        GroupChoice::Join(id) => Some(find_open_group(offer, keys.group, id, now)?),
+    };
+    if offer.sits_in_open_group(has) {
+        return Err(Refusal::GroupMember.into());
+    }
+    match (named, buy.group) {
+        (Some(_), _) if !may_join => Err(Refusal::NotAdmitted.into()),
+        (Some(group), _) => Ok(SeatPlan::Join(group)),
+        (None, GroupChoice::Any) if may_join => {
+            Ok(nearest_to_full(offer, now).map_or(SeatPlan::Open, SeatPlan::Join))
+        }
+        _ => Ok(SeatPlan::Open),
     }
 }
 
