@@ -91,7 +91,8 @@ impl State {
         }
     }
 
-    /// Keeps one agenda entry for the first of the offer's open groups; call it after a change of their order.
+    /// Keeps one agenda entry for the first of the offer's open groups; call it after a change of their order. After an
+    /// EXTEND the entry is the old one until then, or until it falls due.
     ///
     /// The entry names the very group that is first, not only its deadline: at one instant the groups of several offers are
     /// judged in the order in which they were opened, whatever was first before and however the machine came to be.
@@ -136,15 +137,15 @@ impl State {
         let rule = state.listing();
         let reserves = state.reserves_groups();
         let deadline = state.group_deadline(state.groups.get(group));
-        let unsettled = state.groups.change(group, rule, |groups| {
+        state.groups.change(group, rule, |groups| {
             let row = groups.get_mut(group);
             assert!(row.state == GroupState::Open, "I5: a group ends twice");
             row.state = end;
             row.deadline = deadline.get().cast_signed();
             row.cursor = row.head;
             row.unsettled = row.seats;
-            row.unsettled
         });
+        let unsettled = state.groups.get(group).unsettled;
         let empty = u64::from(rule.size - unsettled);
         if reserves {
             self.each_take(offer, |pool, units| pool.release(units * empty));

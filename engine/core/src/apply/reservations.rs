@@ -268,7 +268,7 @@ impl State {
         let OfferState { groups, reservations, .. } = state;
         groups.seats[seat].reservation = reservation;
         let group = groups.seats[seat].group;
-        groups.change(group, rule, |groups| {
+        let moved = groups.change(group, rule, |groups| {
             groups.sit(seat, group);
             let row = groups.get_mut(group);
             row.paid += u32::from(status == Status::Paid);
@@ -279,14 +279,17 @@ impl State {
         });
         let buyer = reservations.get(reservation).buyer;
         reservations.seat_buyer(buyer, Some(group));
-        self.schedule_groups(offer);
+        if moved {
+            self.schedule_groups(offer);
+        }
     }
 
     fn count_paid_seat(&mut self, offer: OfferIndex, seat: u32) {
         let state = self.offer_mut(offer);
         let (group, rule) = (state.groups.seats[seat].group, state.listing());
-        state.groups.change(group, rule, |groups| groups.get_mut(group).paid += 1);
-        self.schedule_groups(offer);
+        if state.groups.count_paid(group, rule) {
+            self.schedule_groups(offer);
+        }
     }
 
     /// Frees the seat of a reservation that ended, or counts it as settled where its group is over.
@@ -299,13 +302,15 @@ impl State {
             groups.get_mut(group).unsettled -= 1;
             return;
         }
-        groups.change(group, rule, |groups| {
+        let moved = groups.change(group, rule, |groups| {
             groups.rise(seat);
             groups.get_mut(group).paid -= u32::from(from == Status::Paid);
         });
         let buyer = reservations.get(groups.seats[seat].reservation).buyer;
         reservations.seat_buyer(buyer, None);
-        self.schedule_groups(offer);
+        if moved {
+            self.schedule_groups(offer);
+        }
     }
 
     /// Keeps one agenda entry for the newest hold queue.

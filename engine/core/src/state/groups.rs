@@ -132,27 +132,43 @@ impl Groups {
         }))
     }
 
+    #[inline]
     pub(crate) fn get(&self, group: GroupIndex) -> &Group {
         &self.rows[group.0]
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, group: GroupIndex) -> &mut Group {
         &mut self.rows[group.0]
     }
 
-    /// Changes a group's counts or its state, and moves it in the orders that go by them.
+    /// Changes a group's counts or its state, and moves it in the orders that go by them. Tells whether it moved among
+    /// the deadlines.
     ///
     /// Most changes leave most orders as they are, and each move in one is a search.
-    pub(crate) fn change<T>(
+    pub(crate) fn change(
         &mut self,
         group: GroupIndex,
         rule: Listing,
-        change: impl FnOnce(&mut Groups) -> T,
-    ) -> T {
+        change: impl FnOnce(&mut Groups),
+    ) -> bool {
         let before = self.places(group, rule);
-        let changed = change(self);
-        self.relist(before, self.places(group, rule));
-        changed
+        change(self);
+        let after = self.places(group, rule);
+        self.relist(before, after);
+        before.due != after.due
+    }
+
+    /// Counts one more paid seat of a group. Tells whether the group moved among the deadlines.
+    ///
+    /// Every order that goes by paid seats asks only whether all are.
+    pub(crate) fn count_paid(&mut self, group: GroupIndex, rule: Listing) -> bool {
+        let row = self.get_mut(group);
+        if row.paid + 1 < row.seats {
+            row.paid += 1;
+            return false;
+        }
+        self.change(group, rule, |groups| groups.get_mut(group).paid += 1)
     }
 
     /// Puts a group into the orders that stands in none.
@@ -160,6 +176,7 @@ impl Groups {
         self.relist(Places::default(), self.places(group, rule));
     }
 
+    #[inline]
     fn places(&self, group: GroupIndex, rule: Listing) -> Places {
         let row = &self.rows[group.0];
         assert!(row.seats <= rule.size, "I5: a group has more members than seats");
@@ -174,6 +191,7 @@ impl Groups {
         }
     }
 
+    #[inline]
     fn relist(&mut self, before: Places, after: Places) {
         move_in(&mut self.by_free, before.by_free, after.by_free);
         move_in(&mut self.deadlines, before.due, after.due);
@@ -243,6 +261,7 @@ impl Groups {
     }
 }
 
+#[inline]
 fn move_in<T: Copy + Ord>(order: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) {
     if before == after {
         return;
