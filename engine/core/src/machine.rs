@@ -138,7 +138,7 @@ impl Machine {
             | Request::Audit { .. } => return self.list(request, now, record).unwrap_or_else(Answer::from),
         };
         match decided {
-            Ok(verdict) => self.answer(&verdict, now),
+            Ok(verdict) => self.carry_out(&verdict, now, record),
             Err(no) => no.into(),
         }
     }
@@ -157,12 +157,11 @@ impl Machine {
         // what was just written in parts is slow to copy as a whole.
         match &self.decide_buy(offer, buy, keys, now, record) {
             Ok(Purchase::New(acceptance)) => {
-                let event = self.accept(acceptance, keys, now, record);
+                let event = self.accept(acceptance, buy, keys, now, record);
                 let accepted = &acceptance.accepted;
                 if accepted.seat.is_some() {
-                    // Its group may have formed with it.
-                    let at = self.state.offer(offer).reservations.len() - 1;
-                    let stands = self.state.view_reservation(offer, at, now);
+                    let group = self.state.group_accepted(acceptance, buy);
+                    let stands = self.state.view_seated(accepted, group, event, now);
                     self.demand.note(offer, seen(Outcome::Accepted(stands.status)));
                     return Answer::Reservation(stands);
                 }
@@ -186,6 +185,7 @@ impl Machine {
     fn accept(
         &mut self,
         acceptance: &Acceptance<'_>,
+        buy: &Buy<Text<'_>>,
         keys: Keys,
         now: UnixMs,
         record: &mut impl Record,
@@ -197,7 +197,8 @@ impl Machine {
         }
         let stamp = self.stamp(now);
         self.state.apply_looked_up(stamp, accepted, Lookup { id: keys.id, buyer: keys.buyer, known: *buyer });
-        let names = self.state.names_accepted(accepted);
+        let group = self.state.group_accepted(acceptance, buy);
+        let names = self.state.names_accepted(accepted, group);
         record.record(&Entry { stamp, event: Event::Accepted(*accepted), names });
         if accepted.seat.is_some() {
             let at = self.state.offer(accepted.offer).reservations.len() - 1;
@@ -235,6 +236,7 @@ impl Machine {
         }
     }
 
+    /// Decides a payment.
     fn pay<'r>(
         &mut self,
         found: Result<(OfferIndex, u32), No>,
@@ -248,12 +250,10 @@ impl Machine {
         if self.state.wants_retake(offer, at, payment) {
             self.settle_what_is_due(self.campaign_of(offer), Depth::Everything, now, record)?;
         }
-        let verdict = self.state.decide_pay(offer, at, payment, now)?;
-        self.carry_out(&verdict, now, record);
-        Ok(verdict)
+        self.state.decide_pay(offer, at, payment, now)
     }
 
-    /// A request about one reservation.
+    /// Decides a request about one reservation.
     fn change<'r>(
         &mut self,
         found: Result<(OfferIndex, u32), No>,
@@ -263,17 +263,32 @@ impl Machine {
     ) -> Result<Verdict<'r>, No> {
         let (offer, at) = found?;
         self.bring_up_to_date(offer, at, now, record)?;
-        let verdict = decide(&self.state, offer, at)?;
-        self.carry_out(&verdict, now, record);
-        Ok(verdict)
+        decide(&self.state, offer, at)
     }
 
-    /// Lets a verdict's event take effect, and what follows for the group of its reservation.
-    fn carry_out(&mut self, verdict: &Verdict<'_>, now: UnixMs, record: &mut impl Record) {
-        if let Some(event) = &verdict.event {
-            self.emit(event, now, record);
-            self.follow_up(verdict.offer, verdict.at, now, record);
+    /// Lets a verdict's event take effect, and what follows for the group of its reservation; then answers.
+    fn carry_out(
+        &mut self,
+        verdict: &Verdict<'_>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Answer<Text<'_>> {
+        let Verdict { offer, at, .. } = *verdict;
+        let Some(event) = &verdict.event else {
+            return answer(verdict, self.state.view_reservation(offer, at, now));
+        };
+        let stamp = self.stamp(now);
+        self.state.apply(stamp, event);
+        if let Some((group, change)) = self.what_follows(offer, at) {
+            record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
+            self.let_follow(offer, group, &change, now, record);
+            return answer(verdict, self.state.view_reservation(offer, at, now));
         }
+        // Nothing moves any more: one look serves the event's names and the answer.
+        let standing = self.state.standing(offer, at);
+        let names = self.state.names_standing(offer, &standing);
+        record.record(&Entry { stamp, event: *event, names });
+        answer(verdict, self.state.view_standing(&standing, now))
     }
 
     /// Lets an event happen.
@@ -287,14 +302,6 @@ impl Machine {
     fn stamp(&self, now: UnixMs) -> Stamp {
         assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);
         Stamp { id: EventId { epoch: self.epoch, seq: Seq(self.state.seq.0 + 1) }, at: now }
-    }
-
-    fn answer(&self, verdict: &Verdict<'_>, now: UnixMs) -> Answer<Text<'_>> {
-        let mut answer = self.state.view_reservation(verdict.offer, verdict.at, now);
-        answer.replayed = verdict.is_replayed;
-        answer.late = verdict.is_late;
-        answer.owe = verdict.owe;
-        Answer::Reservation(answer)
     }
 
     /// Lets an operator's decision take effect.
@@ -360,6 +367,13 @@ impl Machine {
     fn campaign_of(&self, offer: OfferIndex) -> CampaignIndex {
         self.state.offer(offer).campaign
     }
+}
+
+/// The answer that a verdict leads to, for a reservation that stands so.
+#[inline]
+fn answer<'a>(verdict: &Verdict<'_>, stands: ReservationAnswer<Text<'a>>) -> Answer<Text<'a>> {
+    let Verdict { is_replayed: replayed, is_late: late, owe, .. } = *verdict;
+    Answer::Reservation(ReservationAnswer { replayed, late, owe, ..stands })
 }
 
 impl<T> From<No> for Answer<T> {

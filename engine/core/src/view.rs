@@ -10,7 +10,7 @@ use crate::answer::{
     Answer, BuyerAnswer, GroupAnswer, GroupPart, LIST_MAX, MemberAnswer, OfferAnswer, OfferSummary,
     OfferWindow, Page, PoolAnswer, ReservationAnswer,
 };
-use crate::event::{Accepted, EventId, GroupIndex, OfferIndex};
+use crate::event::{Accepted, EventId, GroupIndex, OfferIndex, ReservationNames, Seat};
 use crate::money::{Money, Units};
 use crate::request::StateFilter;
 use crate::state::{Group, OfferState, PoolIndex, Reservation, State};
@@ -23,6 +23,15 @@ use alloc::vec::Vec;
 /// How many reservations one RESERVATIONS looks at before it hands back a cursor.
 const SCAN_MAX: u32 = 10_000;
 
+/// A reservation with what lies behind it, looked up once for the names of an event and for the answer.
+pub(crate) struct Standing<'a> {
+    offer: &'a OfferState,
+    row: &'a Reservation,
+    group: Option<&'a Group>,
+    pub(crate) names: ReservationNames<'a>,
+    pub(crate) group_id: Option<Text<'a>>,
+}
+
 impl State {
     /// A reservation as it stands at `now`.
     pub(crate) fn view_reservation(
@@ -31,25 +40,64 @@ impl State {
         at: u32,
         now: UnixMs,
     ) -> ReservationAnswer<Text<'_>> {
+        self.view_standing(&self.standing(offer, at), now)
+    }
+
+    /// Looks up what a reservation's names and its answer are made of.
+    #[inline]
+    pub(crate) fn standing(&self, offer: OfferIndex, at: u32) -> Standing<'_> {
         let offer = self.offer(offer);
         let row = offer.reservations.get(at);
         let group = offer.group_of(row).map(|group| offer.groups.get(group));
-        let status = status_at(offer, row, group, now);
-        let price = offer.reservations.price(row);
-        ReservationAnswer {
-            status,
+        let names = ReservationNames {
             id: offer.reservations.text(row.id),
             buyer: offer.reservations.buyer_id(row.buyer),
+            qty: row.qty,
+            price: offer.reservations.price(row),
+        };
+        Standing { offer, row, group, names, group_id: group.map(|group| id_of_group(offer, group)) }
+    }
+
+    /// The answer for a reservation that was looked up.
+    #[inline]
+    pub(crate) fn view_standing<'a>(
+        &self,
+        standing: &Standing<'a>,
+        now: UnixMs,
+    ) -> ReservationAnswer<Text<'a>> {
+        let Standing { offer, row, group, ref names, group_id } = *standing;
+        let status = status_at(offer, row, group, now);
+        ReservationAnswer {
+            status,
+            id: names.id,
+            buyer: names.buyer,
             qty: shown_qty(row, status),
-            price,
-            amount: price.times(row.qty),
+            price: names.price,
+            amount: names.price.times(row.qty),
             expires: (status == Status::Held).then(|| offer.real_deadline(row.deadline)),
             event: self.event_id(row.event),
-            group: group.map(|group| group_part(offer, group)),
+            group: group.zip(group_id).map(|(group, id)| group_part(offer, group, id)),
             replayed: false,
             late: false,
             owe: Money::ZERO,
         }
+    }
+
+    /// A reservation with a seat, right after its acceptance: as it was decided, unless more happened with it. `group` is
+    /// the id of its group.
+    pub(crate) fn view_seated<'a>(
+        &'a self,
+        accepted: &Accepted<'a>,
+        group: Option<Text<'a>>,
+        event: EventId,
+        now: UnixMs,
+    ) -> ReservationAnswer<Text<'a>> {
+        let offer = self.offer(accepted.offer);
+        if self.seq != event.seq {
+            return self.view_reservation(accepted.offer, offer.reservations.len() - 1, now);
+        }
+        let part = |(seat, id): (Seat, _)| group_part(offer, offer.groups.get(seat.group), id);
+        ReservationAnswer { group: accepted.seat.zip(group).map(part), ..view_accepted(accepted, event) }
     }
 
     pub(crate) fn view_group(
@@ -177,11 +225,10 @@ impl State {
     }
 }
 
-/// A reservation without a group, right after its acceptance.
+/// A reservation right after its acceptance; of its group, nothing.
 #[inline]
 pub(crate) fn view_accepted<'a>(accepted: &Accepted<'a>, event: EventId) -> ReservationAnswer<Text<'a>> {
-    let Accepted { id, buyer, qty, price, status, expires, seat, .. } = *accepted;
-    debug_assert!(seat.is_none(), "its group may have formed with it");
+    let Accepted { id, buyer, qty, price, status, expires, .. } = *accepted;
     ReservationAnswer {
         status,
         id,
@@ -261,9 +308,10 @@ fn id_of_group<'a>(offer: &'a OfferState, row: &Group) -> Text<'a> {
     offer.reservations.id(first.get() - 1)
 }
 
-fn group_part<'a>(offer: &'a OfferState, row: &Group) -> GroupPart<Text<'a>> {
+#[inline]
+fn group_part<'a>(offer: &OfferState, row: &Group, id: Text<'a>) -> GroupPart<Text<'a>> {
     GroupPart {
-        group: id_of_group(offer, row),
+        group: id,
         state: row.state,
         seats_left: row.state.seats_left(offer.group_size(), row.seats),
         expires: offer.group_deadline(row),

@@ -126,15 +126,33 @@ impl Machine {
 
     /// What follows for the group of a reservation to which something happened.
     pub(super) fn follow_up(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) {
+        if let Some((group, event)) = self.what_follows(offer, at) {
+            self.let_follow(offer, group, &event, now, record);
+        }
+    }
+
+    /// Lets a change of a group happen, and tells its members if it is over with it.
+    pub(super) fn let_follow(
+        &mut self,
+        offer: OfferIndex,
+        group: GroupIndex,
+        event: &Event<'_>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) {
+        self.emit(event, now, record);
+        self.settle_some(offer, group, now, record);
+    }
+
+    /// The event that follows for the group of a reservation to which something happened.
+    #[inline]
+    pub(super) fn what_follows(&self, offer: OfferIndex, at: u32) -> Option<(GroupIndex, Event<'static>)> {
         let state = self.state.offer(offer);
         if state.groups.is_empty() {
-            return;
+            return None;
         }
-        let Some(group) = state.group_of(state.reservations.get(at)) else { return };
-        if let Some(event) = self.state.decide_group_change(offer, group) {
-            self.emit(&event, now, record);
-            self.settle_some(offer, group, now, record);
-        }
+        let group = state.group_of(state.reservations.get(at))?;
+        Some((group, self.state.decide_group_change(offer, group)?))
     }
 
     /// Tells the end of the first members of a group that has just ended.
