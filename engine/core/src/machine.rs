@@ -137,9 +137,9 @@ impl Machine {
             | Request::Demand { .. }
             | Request::Audit { .. } => return self.list(request, now, record).unwrap_or_else(Answer::from),
         };
-        match decided {
-            Ok(verdict) => self.carry_out(&verdict, now, record),
-            Err(no) => no.into(),
+        match &decided {
+            Ok(verdict) => self.carry_out(verdict, now, record),
+            Err(no) => (*no).into(),
         }
     }
 
@@ -200,9 +200,11 @@ impl Machine {
         let group = self.state.group_accepted(acceptance, buy);
         let names = self.state.names_accepted(accepted, group);
         record.record(&Entry { stamp, event: Event::Accepted(*accepted), names });
-        if accepted.seat.is_some() {
-            let at = self.state.offer(accepted.offer).reservations.len() - 1;
-            self.follow_up(accepted.offer, at, now, record);
+        if let Some(seat) = accepted.seat {
+            let (offer, group) = (accepted.offer, seat.group);
+            if let Some(change) = self.state.decide_group_change(offer, group) {
+                self.let_follow(offer, group, &change, now, record);
+            }
         }
         stamp.id
     }

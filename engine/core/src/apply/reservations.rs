@@ -1,9 +1,9 @@
 //! Events of one reservation: its status, its units, its seat, its money. Keeps I1 to I5 and I10.
 
-use crate::event::{Accepted, EndCause, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
+use crate::event::{Accepted, EndCause, GroupIndex, OfferIndex, ReservationIndex, Seat, Seq, Stamp};
 use crate::money::{Money, Units};
 use crate::request::Restock;
-use crate::state::{Due, DueKind, Ending, Lookup, NoteKind, OfferState, Reservation, Seating, State};
+use crate::state::{Due, DueKind, Ending, Lookup, NoteKind, OfferState, Reservation, Seating, State, one_up};
 use crate::status::{GroupState, Status};
 use crate::text::Text;
 
@@ -37,7 +37,7 @@ impl State {
             deadline,
             event: stamp.id.seq,
             previous_of_buyer: None,
-            seat: seat.and_then(crate::state::one_up),
+            seat: seat.and_then(one_up),
             note: None,
             status: accepted.status,
             ending: Ending::new(EndCause::Expired, is_cut),
@@ -90,21 +90,24 @@ impl State {
         let State { offers, campaigns, pools, hashes, .. } = self;
         let state = &mut offers[offer.0];
         let row = state.reservations.get(at);
-        let (qty, buyer, status) = (row.qty, row.buyer, row.status);
-        let (units, seat) = (u64::from(qty), row.seat.map(|seat| seat.get() - 1));
+        let (qty, buyer, units) = (row.qty, row.buyer, u64::from(row.qty));
+        let seat = row.seat.map(|seat| seat.get() - 1);
+        let group = seat.map(|seat| state.groups.seats[seat].group);
         state.reservations.gain(buyer, qty);
         state.units_held += units;
         if let Some(counts) = &mut campaigns[state.campaign.0].buyers {
             let buyer = state.reservations.buyer_id(buyer);
             counts.add(hashes.of(buyer), buyer, units);
         }
-        if !state.is_reserved_by(seat.map(|seat| state.groups.seats[seat].group)) {
+        if !state.is_reserved_by(group) {
             for take in &state.takes {
                 pools[take.pool.0].hold(u64::from(take.units) * units);
             }
         }
-        if let Some(seat) = seat {
-            self.sit_down(offer, at, seat, status);
+        if let (Some(seat), Some(group)) = (seat, group)
+            && sit_down(state, at, seat, group)
+        {
+            self.schedule_groups(offer);
         }
     }
 
@@ -262,28 +265,6 @@ impl State {
         }
     }
 
-    fn sit_down(&mut self, offer: OfferIndex, reservation: u32, seat: u32, status: Status) {
-        let state = self.offer_mut(offer);
-        let rule = state.listing();
-        let OfferState { groups, reservations, .. } = state;
-        groups.seats[seat].reservation = reservation;
-        let group = groups.seats[seat].group;
-        let moved = groups.change(group, rule, |groups| {
-            groups.sit(seat, group);
-            let row = groups.get_mut(group);
-            row.paid += u32::from(status == Status::Paid);
-            if row.first.is_none() {
-                row.first = crate::state::one_up(reservation);
-                row.leader = crate::state::one_up(seat);
-            }
-        });
-        let buyer = reservations.get(reservation).buyer;
-        reservations.seat_buyer(buyer, Some(group));
-        if moved {
-            self.schedule_groups(offer);
-        }
-    }
-
     fn count_paid_seat(&mut self, offer: OfferIndex, seat: u32) {
         let state = self.offer_mut(offer);
         let (group, rule) = (state.groups.seats[seat].group, state.listing());
@@ -326,6 +307,24 @@ impl State {
         let (at, Seq(seq)) = (state.real_deadline(newest.deadline), newest.event);
         self.schedule(Due { at, kind: DueKind::Hold, seq, offer, which });
     }
+}
+
+/// Seats a reservation in its group. Tells whether the group moved among the deadlines.
+fn sit_down(state: &mut OfferState, reservation: u32, seat: u32, group: GroupIndex) -> bool {
+    let rule = state.listing();
+    let OfferState { groups, reservations, .. } = state;
+    let &Reservation { buyer, status, .. } = reservations.get(reservation);
+    reservations.seat_buyer(buyer, Some(group));
+    groups.seats[seat].reservation = reservation;
+    groups.change(group, rule, |groups| {
+        groups.sit(seat, group);
+        let row = groups.get_mut(group);
+        row.paid += u32::from(status == Status::Paid);
+        if row.first.is_none() {
+            row.first = one_up(reservation);
+            row.leader = one_up(seat);
+        }
+    })
 }
 
 fn seating(offer: &OfferState, seat: Seat) -> Seating {

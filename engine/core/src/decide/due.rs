@@ -30,13 +30,24 @@ impl State {
         }
     }
 
-    /// The end of one member of a group that is over, if it is still to be told.
-    pub(crate) fn decide_settlement_of(&self, offer: OfferIndex, at: u32) -> Option<Event<'static>> {
+    /// How the group of a member ended whose own end may still have to be told.
+    #[inline]
+    pub(crate) fn untold_end(&self, offer: OfferIndex, at: u32) -> Option<GroupState> {
         let state = self.offer(offer);
         let row = state.reservations.get(at);
-        let group = state.groups.get(state.group_of(row)?);
+        if !matches!(row.status, Status::Held | Status::Paid) {
+            return None;
+        }
+        let end = state.groups.get(state.group_of(row)?).state;
+        (end != GroupState::Open).then_some(end)
+    }
+
+    /// The end of one member of a group that ended so, if it is still to be told.
+    pub(crate) fn decide_end(&self, offer: OfferIndex, at: u32, end: GroupState) -> Option<Event<'static>> {
+        let state = self.offer(offer);
+        let row = state.reservations.get(at);
         let reservation = ReservationIndex(at);
-        match (group.state, row.status) {
+        match (end, row.status) {
             (GroupState::Formed, Status::Paid) => Some(Event::Won { offer, reservation }),
             (GroupState::Failed, Status::Paid) => Some(Event::Refunded {
                 offer,
@@ -54,10 +65,12 @@ impl State {
 
     /// What an open group needs after its seats changed: it is over when nobody is left, forms when every seat is
     /// paid, and has a new leader when the leader is gone.
+    #[inline]
     pub(crate) fn decide_group_change(&self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
         let state = self.offer(offer);
         let row = state.groups.get(group);
-        if row.state != GroupState::Open || row.first.is_none() {
+        let goes_on = row.seats > 0 && row.paid != state.group_size() && row.leader.is_some();
+        if goes_on || row.state != GroupState::Open || row.first.is_none() {
             None
         } else if row.seats == 0 {
             Some(Event::GroupFailed { offer, group })

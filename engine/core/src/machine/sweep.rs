@@ -116,8 +116,10 @@ impl Machine {
         Ok(())
     }
 
+    #[inline]
     fn settle_member(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) -> bool {
-        let event = self.state.decide_settlement_of(offer, at);
+        let Some(end) = self.state.untold_end(offer, at) else { return false };
+        let event = self.state.decide_end(offer, at, end);
         if let Some(event) = &event {
             self.emit(event, now, record);
         }
@@ -169,8 +171,10 @@ impl Machine {
     /// The end of the next member of a group that is over; `None` when everybody's is told.
     fn next_settlement(&mut self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
         let is_unsettled = |status| matches!(status, Status::Held | Status::Paid);
-        let at = self.state.offer_mut(offer).next_member(group, is_unsettled)?;
-        self.state.decide_settlement_of(offer, at)
+        let state = self.state.offer_mut(offer);
+        let end = state.groups.get(group).state;
+        let at = state.next_member(group, is_unsettled)?;
+        self.state.decide_end(offer, at, end)
     }
 
     /// Takes one step with a due item of a campaign; tells how many events that made.

@@ -62,6 +62,7 @@ impl Reservations {
     }
 
     /// What a buyer has.
+    #[inline]
     pub(crate) fn buyer_sums(&self, buyer: u32) -> BuyerSums {
         let buyer = &self.buyers.rows[buyer];
         match (buyer.sums, buyer.newest) {
@@ -137,11 +138,14 @@ impl Reservations {
 
     /// The buyer's own sums; from here on they are counted.
     fn sums_mut(&mut self, buyer: u32) -> &mut BuyerSums {
-        if self.buyers.rows[buyer].sums.is_none() {
-            let sums = self.buyers.sums.push(self.buyer_sums(buyer));
-            self.buyers.rows[buyer].sums = one_up(sums);
-        }
-        let sums = self.buyers.rows[buyer].sums.map_or(0, |sums| sums.get() - 1);
-        &mut self.buyers.sums[sums]
+        let at = match self.buyers.rows[buyer].sums {
+            Some(sums) => sums.get() - 1,
+            None => {
+                let at = self.buyers.sums.push(self.buyer_sums(buyer));
+                self.buyers.rows[buyer].sums = one_up(at);
+                at
+            }
+        };
+        &mut self.buyers.sums[at]
     }
 }

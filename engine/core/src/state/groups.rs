@@ -83,19 +83,27 @@ pub(crate) struct Listing {
     pub(crate) merges: bool,
 }
 
-/// Where a group stands in the orders.
-#[derive(Clone, Copy, Default)]
-struct Places {
-    by_free: Option<(u32, i64, u32)>,
-    due: Option<(i64, bool, u32)>,
-    mergeable: Option<(u32, u32)>,
+/// Where a group stands in the orders, its own position apart.
+#[derive(Clone, Copy)]
+struct Place {
+    free: u32,
+    deadline: i64,
+    /// Whether only its judgement is left at its deadline.
+    is_last: bool,
+    /// Its paid seats, where another group may take it in.
+    mergeable: Option<u32>,
 }
 
 impl Group {
-    /// Its place in the order of deadlines: last among those of an instant where every taken seat is paid and one is
-    /// free. A full one that is paid forms in the same breath, and is not moved for it.
+    /// Its place in the order of deadlines.
     pub(crate) fn due(&self, group: GroupIndex, size: u32) -> (i64, bool, u32) {
-        (self.deadline, self.is_all_paid() && self.seats < size, group.0)
+        (self.deadline, self.is_last(size), group.0)
+    }
+
+    /// Whether it is last among the deadlines of its instant: every taken seat is paid and one is free. A full one that is
+    /// paid forms in the same breath, and is not moved for it.
+    fn is_last(&self, size: u32) -> bool {
+        self.is_all_paid() && self.seats < size
     }
 
     /// Whether every taken seat is paid.
@@ -152,11 +160,9 @@ impl Groups {
         rule: Listing,
         change: impl FnOnce(&mut Groups),
     ) -> bool {
-        let before = self.places(group, rule);
+        let before = self.place(group, rule);
         change(self);
-        let after = self.places(group, rule);
-        self.relist(before, after);
-        before.due != after.due
+        self.relist(group, before, self.place(group, rule))
     }
 
     /// Counts one more paid seat of a group. Tells whether the group moved among the deadlines.
@@ -173,29 +179,33 @@ impl Groups {
 
     /// Puts a group into the orders that stands in none.
     pub(crate) fn list(&mut self, group: GroupIndex, rule: Listing) {
-        self.relist(Places::default(), self.places(group, rule));
+        self.relist(group, None, self.place(group, rule));
     }
 
     #[inline]
-    fn places(&self, group: GroupIndex, rule: Listing) -> Places {
+    fn place(&self, group: GroupIndex, rule: Listing) -> Option<Place> {
         let row = &self.rows[group.0];
         assert!(row.seats <= rule.size, "I5: a group has more members than seats");
         if !row.is_listed() {
-            return Places::default();
+            return None;
         }
-        let moves_whole = row.seats > 0 && row.is_all_paid() && row.may_join == row.seats;
-        Places {
-            by_free: Some((rule.size - row.seats, row.deadline, group.0)),
-            due: Some(row.due(group, rule.size)),
-            mergeable: (rule.merges && moves_whole).then_some((row.paid, group.0)),
-        }
+        let moves_whole = rule.merges && row.seats > 0 && row.is_all_paid() && row.may_join == row.seats;
+        Some(Place {
+            free: rule.size - row.seats,
+            deadline: row.deadline,
+            is_last: row.is_last(rule.size),
+            mergeable: moves_whole.then_some(row.paid),
+        })
     }
 
-    #[inline]
-    fn relist(&mut self, before: Places, after: Places) {
-        move_in(&mut self.by_free, before.by_free, after.by_free);
-        move_in(&mut self.deadlines, before.due, after.due);
-        move_in(&mut self.mergeable, before.mergeable, after.mergeable);
+    /// Tells whether the group moved among the deadlines.
+    fn relist(&mut self, GroupIndex(group): GroupIndex, before: Option<Place>, after: Option<Place>) -> bool {
+        let by_free = |place: Place| (place.free, place.deadline, group);
+        move_in(&mut self.by_free, before.map(by_free), after.map(by_free));
+        let mergeable = |place: Place| Some((place.mergeable?, group));
+        move_in(&mut self.mergeable, before.and_then(mergeable), after.and_then(mergeable));
+        let due = |place: Place| (place.deadline, place.is_last, group);
+        move_in(&mut self.deadlines, before.map(due), after.map(due))
     }
 
     /// Links a seat at the end of its group's list.
@@ -262,9 +272,9 @@ impl Groups {
 }
 
 #[inline]
-fn move_in<T: Copy + Ord>(order: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) {
+fn move_in<T: Copy + Ord>(order: &mut BTreeSet<T>, before: Option<T>, after: Option<T>) -> bool {
     if before == after {
-        return;
+        return false;
     }
     if let Some(before) = before {
         order.remove(&before);
@@ -272,4 +282,5 @@ fn move_in<T: Copy + Ord>(order: &mut BTreeSet<T>, before: Option<T>, after: Opt
     if let Some(after) = after {
         order.insert(after);
     }
+    true
 }
