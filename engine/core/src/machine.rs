@@ -202,8 +202,8 @@ impl Machine {
         record.record(&Entry { stamp, event: Event::Accepted(*accepted), names });
         if let Some(seat) = accepted.seat {
             let (offer, group) = (accepted.offer, seat.group);
-            if let Some(change) = self.state.decide_group_change(offer, group) {
-                self.let_follow(offer, group, &change, now, record);
+            if self.state.offer(offer).may_turn(group) {
+                self.follow_up(offer, group, now, record);
             }
         }
         stamp.id
@@ -281,9 +281,9 @@ impl Machine {
         };
         let stamp = self.stamp(now);
         self.state.apply(stamp, event);
-        if let Some((group, change)) = self.what_follows(offer, at) {
+        if let Some(group) = self.state.offer(offer).turning_group(at) {
             record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
-            self.let_follow(offer, group, &change, now, record);
+            self.follow_up(offer, group, now, record);
             return answer(verdict, self.state.view_reservation(offer, at, now));
         }
         // Nothing moves any more: one look serves the event's names and the answer.
@@ -298,6 +298,21 @@ impl Machine {
         let stamp = self.stamp(now);
         self.state.apply(stamp, event);
         record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
+    }
+
+    /// Lets an event happen to a reservation.
+    fn emit_about(
+        &mut self,
+        offer: OfferIndex,
+        at: u32,
+        event: &Event<'_>,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) {
+        let stamp = self.stamp(now);
+        self.state.apply(stamp, event);
+        let names = self.state.names_standing(offer, &self.state.standing(offer, at));
+        record.record(&Entry { stamp, event: *event, names });
     }
 
     /// What the next event is called.

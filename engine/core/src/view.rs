@@ -44,7 +44,11 @@ impl State {
     }
 
     /// Looks up what a reservation's names and its answer are made of.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "made where it is used, instead of written to memory and read back"
+    )]
+    #[inline(always)]
     pub(crate) fn standing(&self, offer: OfferIndex, at: u32) -> Standing<'_> {
         let offer = self.offer(offer);
         let row = offer.reservations.get(at);

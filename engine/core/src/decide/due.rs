@@ -1,4 +1,8 @@
 //! What time brings: holds that end, groups that form or fail, and the telling of it member by member.
+#![expect(
+    clippy::inline_always,
+    reason = "what nearly every seat is asked looks at the same rows as what is done next, and shares the look"
+)]
 
 use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
 use crate::state::{OfferState, State};
@@ -31,7 +35,7 @@ impl State {
     }
 
     /// How the group of a member ended whose own end may still have to be told.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn untold_end(&self, offer: OfferIndex, at: u32) -> Option<GroupState> {
         let state = self.offer(offer);
         let row = state.reservations.get(at);
@@ -65,12 +69,10 @@ impl State {
 
     /// What an open group needs after its seats changed: it is over when nobody is left, forms when every seat is
     /// paid, and has a new leader when the leader is gone.
-    #[inline]
     pub(crate) fn decide_group_change(&self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
         let state = self.offer(offer);
         let row = state.groups.get(group);
-        let goes_on = row.seats > 0 && row.paid != state.group_size() && row.leader.is_some();
-        if goes_on || row.state != GroupState::Open || row.first.is_none() {
+        if !state.may_turn(group) || row.first.is_none() {
             None
         } else if row.seats == 0 {
             Some(Event::GroupFailed { offer, group })
@@ -129,6 +131,23 @@ impl State {
         } else {
             Event::GroupFailed { offer, group }
         }
+    }
+}
+
+impl OfferState {
+    /// The group of a reservation to which something happened, if more may follow for it.
+    #[inline(always)]
+    pub(crate) fn turning_group(&self, at: u32) -> Option<GroupIndex> {
+        self.group_of(self.reservations.get(at)).filter(|&group| self.may_turn(group))
+    }
+
+    /// Whether a change of its seats may have more to follow for an open group. Mostly not: it has members, one of them
+    /// leads, and not all its seats are paid.
+    #[inline(always)]
+    pub(crate) fn may_turn(&self, group: GroupIndex) -> bool {
+        let row = self.groups.get(group);
+        let goes_on = row.seats > 0 && row.leader.is_some() && row.paid != self.group_size();
+        !goes_on && row.state == GroupState::Open
     }
 }
 

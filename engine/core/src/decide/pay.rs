@@ -31,7 +31,7 @@ impl State {
         let offer = self.offer(at);
         let row = offer.reservations.get(reservation);
         let verdict = Verdict::stands(at, reservation);
-        match offer.find_payment(reservation, payment.reference) {
+        match offer.find_payment(reservation, row, payment.reference) {
             Some(Earlier::TookEffect) => return Ok(verdict.replayed()),
             Some(Earlier::Owed { owe, is_late }) => return Ok(verdict.replayed().owing(owe).late(is_late)),
             None => {}
@@ -65,12 +65,13 @@ impl State {
     }
 
     /// Whether a payment would take units again if they are free.
+    #[inline]
     pub(crate) fn wants_retake(&self, at: OfferIndex, reservation: u32, payment: Payment<'_>) -> bool {
         let offer = self.offer(at);
         let row = offer.reservations.get(reservation);
         offer.may_retake(row)
             && payment.amount.is_none_or(|amount| amount == offer.reservations.price(row).times(row.qty).cash)
-            && offer.find_payment(reservation, payment.reference).is_none()
+            && offer.find_payment(reservation, row, payment.reference).is_none()
     }
 
     /// Whether a late payment may still take everything that the reservation had: units, limits, seat.
@@ -108,9 +109,14 @@ impl OfferState {
     }
 
     /// What came of the payment with this reference, if it was here before.
-    fn find_payment(&self, reservation: u32, reference: Text<'_>) -> Option<Earlier> {
+    #[inline]
+    fn find_payment(&self, at: u32, row: &Reservation, reference: Text<'_>) -> Option<Earlier> {
+        if row.status == Status::Held && row.note.is_none() {
+            // The first payment, as nearly all are.
+            return None;
+        }
         let mut has_named_payment = false;
-        for note in self.reservations.notes(reservation) {
+        for note in self.reservations.notes(at) {
             match note.kind {
                 NoteKind::Owed { reference: known, owe, is_late }
                     if self.reservations.text(known) == reference =>
@@ -127,7 +133,6 @@ impl OfferState {
             }
         }
         // A payment without a reference leaves no note: it shows in that something was paid and no note says how.
-        let row = self.reservations.get(reservation);
         let was_paid = matches!(row.status, Status::Paid | Status::Won | Status::Refunded)
             && !self.reservations.price(row).is_zero();
         (reference.as_bytes().is_empty() && was_paid && !has_named_payment).then_some(Earlier::TookEffect)

@@ -85,7 +85,28 @@ impl Machine {
     }
 
     /// Makes sure that a reservation shows what time has done to it.
+    #[inline]
     pub(super) fn bring_up_to_date(
+        &mut self,
+        offer: OfferIndex,
+        at: u32,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> Result<(), No> {
+        let state = self.state.offer(offer);
+        let is_up_to_date = if state.definition.group().is_none() {
+            self.state.decide_overdue(offer, at, now).is_none()
+        } else {
+            // So it is for nearly every seat. Asked here; what is left to do is a call.
+            self.state.untold_end(offer, at).is_none()
+                && self.first_due(state.campaign, Depth::Deadlines, now).is_none()
+        };
+        if is_up_to_date { Ok(()) } else { self.settle_for(offer, at, now, record) }
+    }
+
+    /// Settles what a reservation may hang on that is not up to date.
+    #[cold]
+    fn settle_for(
         &mut self,
         offer: OfferIndex,
         at: u32,
@@ -116,45 +137,22 @@ impl Machine {
         Ok(())
     }
 
-    #[inline]
     fn settle_member(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) -> bool {
-        let Some(end) = self.state.untold_end(offer, at) else { return false };
-        let event = self.state.decide_end(offer, at, end);
-        if let Some(event) = &event {
-            self.emit(event, now, record);
-        }
-        event.is_some()
+        self.state.untold_end(offer, at).is_some_and(|end| self.tell_end(offer, at, end, now, record))
     }
 
-    /// What follows for the group of a reservation to which something happened.
-    pub(super) fn follow_up(&mut self, offer: OfferIndex, at: u32, now: UnixMs, record: &mut impl Record) {
-        if let Some((group, event)) = self.what_follows(offer, at) {
-            self.let_follow(offer, group, &event, now, record);
-        }
-    }
-
-    /// Lets a change of a group happen, and tells its members if it is over with it.
-    pub(super) fn let_follow(
+    /// What follows for a group to one of whose reservations something happened.
+    pub(super) fn follow_up(
         &mut self,
         offer: OfferIndex,
         group: GroupIndex,
-        event: &Event<'_>,
         now: UnixMs,
         record: &mut impl Record,
     ) {
-        self.emit(event, now, record);
-        self.settle_some(offer, group, now, record);
-    }
-
-    /// The event that follows for the group of a reservation to which something happened.
-    #[inline]
-    pub(super) fn what_follows(&self, offer: OfferIndex, at: u32) -> Option<(GroupIndex, Event<'static>)> {
-        let state = self.state.offer(offer);
-        if state.groups.is_empty() {
-            return None;
+        if let Some(event) = self.state.decide_group_change(offer, group) {
+            self.emit(&event, now, record);
+            self.settle_some(offer, group, now, record);
         }
-        let group = state.group_of(state.reservations.get(at))?;
-        Some((group, self.state.decide_group_change(offer, group)?))
     }
 
     /// Tells the end of the first members of a group that has just ended.
@@ -163,18 +161,41 @@ impl Machine {
             return;
         }
         for _ in 0..SETTLED_AT_ONCE {
-            let Some(event) = self.next_settlement(offer, group) else { return };
-            self.emit(&event, now, record);
+            if !self.settle_next(offer, group, now, record) {
+                return;
+            }
         }
     }
 
-    /// The end of the next member of a group that is over; `None` when everybody's is told.
-    fn next_settlement(&mut self, offer: OfferIndex, group: GroupIndex) -> Option<Event<'static>> {
+    /// Tells the end of the next member of a group that is over; false when everybody's is told.
+    fn settle_next(
+        &mut self,
+        offer: OfferIndex,
+        group: GroupIndex,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> bool {
         let is_unsettled = |status| matches!(status, Status::Held | Status::Paid);
         let state = self.state.offer_mut(offer);
         let end = state.groups.get(group).state;
-        let at = state.next_member(group, is_unsettled)?;
-        self.state.decide_end(offer, at, end)
+        let next = state.next_member(group, is_unsettled);
+        next.is_some_and(|at| self.tell_end(offer, at, end, now, record))
+    }
+
+    /// Tells the end of a member of a group that ended so; false if there is none to tell.
+    fn tell_end(
+        &mut self,
+        offer: OfferIndex,
+        at: u32,
+        end: GroupState,
+        now: UnixMs,
+        record: &mut impl Record,
+    ) -> bool {
+        let event = self.state.decide_end(offer, at, end);
+        if let Some(event) = &event {
+            self.emit_about(offer, at, event, now, record);
+        }
+        event.is_some()
     }
 
     /// Takes one step with a due item of a campaign; tells how many events that made.
@@ -199,11 +220,8 @@ impl Machine {
     }
 
     fn sweep_settlement(&mut self, campaign: CampaignIndex, due: Due, now: UnixMs, record: &mut impl Record) {
-        match self.next_settlement(due.offer, GroupIndex(due.which)) {
-            Some(event) => self.emit(&event, now, record),
-            None => {
-                self.state.campaigns[campaign.0].settling.pop_front();
-            }
+        if !self.settle_next(due.offer, GroupIndex(due.which), now, record) {
+            self.state.campaigns[campaign.0].settling.pop_front();
         }
     }
 
@@ -213,7 +231,9 @@ impl Machine {
             && first == due
         {
             self.emit(&expired(due.offer, at), now, record);
-            self.follow_up(due.offer, at, now, record);
+            if let Some(group) = self.state.offer(due.offer).turning_group(at) {
+                self.follow_up(due.offer, group, now, record);
+            }
         }
         match self.state.hold_head(due) {
             HoldHead::First(_, next) => self.state.schedule(next),
