@@ -388,9 +388,11 @@ impl Machine {
 
 /// The answer that a verdict leads to, for a reservation that stands so.
 #[inline]
-fn answer<'a>(verdict: &Verdict<'_>, stands: ReservationAnswer<Text<'a>>) -> Answer<Text<'a>> {
-    let Verdict { is_replayed: replayed, is_late: late, owe, .. } = *verdict;
-    Answer::Reservation(ReservationAnswer { replayed, late, owe, ..stands })
+fn answer<'a>(verdict: &Verdict<'_>, mut stands: ReservationAnswer<Text<'a>>) -> Answer<Text<'a>> {
+    stands.replayed = verdict.is_replayed;
+    stands.late = verdict.is_late;
+    stands.owe = verdict.owe;
+    Answer::Reservation(stands)
 }
 
 impl<T> From<No> for Answer<T> {

@@ -315,7 +315,6 @@ fn sit_down(state: &mut OfferState, reservation: u32, seat: u32, group: GroupInd
     let OfferState { groups, reservations, .. } = state;
     let &Reservation { buyer, status, .. } = reservations.get(reservation);
     reservations.seat_buyer(buyer, Some(group));
-    groups.seats[seat].reservation = reservation;
     groups.change(group, rule, |groups| {
         groups.sit(seat, group);
         let row = groups.get_mut(group);
@@ -330,7 +329,8 @@ fn sit_down(state: &mut OfferState, reservation: u32, seat: u32, group: GroupInd
 fn seating(offer: &OfferState, seat: Seat) -> Seating {
     let is_first = offer.groups.get(seat.group).first.is_none();
     Seating {
-        reservation: 0,
+        // The one that follows.
+        reservation: offer.reservations.len(),
         group: seat.group,
         opened: is_first.then_some(seat.group),
         sent: seat.sent,

@@ -47,6 +47,7 @@ impl State {
     }
 
     /// The end of one member of a group that ended so, if it is still to be told.
+    #[inline]
     pub(crate) fn decide_end(&self, offer: OfferIndex, at: u32, end: GroupState) -> Option<Event<'static>> {
         let state = self.offer(offer);
         let row = state.reservations.get(at);

@@ -133,19 +133,30 @@ impl Reservations {
 
     /// Notes the group that the buyer sits in now; `None` after leaving an open one.
     pub(crate) fn seat_buyer(&mut self, buyer: u32, group: Option<GroupIndex>) {
-        self.sums_mut(buyer).group = group.and_then(|group| one_up(group.0));
+        let group = group.and_then(|group| one_up(group.0));
+        match self.buyers.rows[buyer].sums {
+            Some(sums) => self.buyers.sums[sums.get() - 1].group = group,
+            None => {
+                self.begin_sums(buyer, |sums| sums.group = group);
+            }
+        }
     }
 
     /// The buyer's own sums; from here on they are counted.
     fn sums_mut(&mut self, buyer: u32) -> &mut BuyerSums {
         let at = match self.buyers.rows[buyer].sums {
             Some(sums) => sums.get() - 1,
-            None => {
-                let at = self.buyers.sums.push(self.buyer_sums(buyer));
-                self.buyers.rows[buyer].sums = one_up(at);
-                at
-            }
+            None => self.begin_sums(buyer, |_| {}),
         };
         &mut self.buyers.sums[at]
+    }
+
+    /// Begins to count what a buyer has, changed so.
+    fn begin_sums(&mut self, buyer: u32, change: impl FnOnce(&mut BuyerSums)) -> u32 {
+        let mut sums = self.buyer_sums(buyer);
+        change(&mut sums);
+        let at = self.buyers.sums.push(sums);
+        self.buyers.rows[buyer].sums = one_up(at);
+        at
     }
 }

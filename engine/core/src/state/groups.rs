@@ -209,22 +209,22 @@ impl Groups {
     }
 
     /// Links a seat at the end of its group's list.
+    #[inline]
     pub(crate) fn sit(&mut self, seat: u32, group: GroupIndex) {
-        let row = &mut self.rows[group.0];
+        let Groups { rows, seats, .. } = self;
+        let row = &mut rows[group.0];
         let last = row.tail;
-        row.tail = one_up(seat);
-        if row.head.is_none() {
-            row.head = one_up(seat);
-        }
-        row.seats += 1;
-        if let Some(last) = last {
-            self.seats[last.get() - 1].next = one_up(seat);
-        }
-        let seating = &mut self.seats[seat];
+        let seating = &mut seats[seat];
         seating.group = group;
         seating.previous = last;
         seating.next = None;
-        self.rows[group.0].may_join += u32::from(seating.may_join);
+        row.seats += 1;
+        row.may_join += u32::from(seating.may_join);
+        row.tail = one_up(seat);
+        match last {
+            Some(last) => seats[last.get() - 1].next = one_up(seat),
+            None => row.head = one_up(seat),
+        }
     }
 
     /// Links a seat that a snapshot tells of; false where it is linked already, or is another group's.

@@ -216,7 +216,8 @@ impl OfferState {
         reservation.seat.map(|seat| self.groups.seats[seat.get() - 1].group)
     }
 
-    /// The next member of a group in one of these states, looking from the group's finger on; moves the finger there.
+    /// The next member of a group in one of these states, looking from the group's finger on; moves the finger behind it.
+    /// Whoever asks takes it out of these states at once.
     ///
     /// The finger is no part of the truth: it only spares a second look at members that were passed.
     pub(crate) fn next_member(
@@ -228,11 +229,11 @@ impl OfferState {
         let mut found = None;
         while let Some(seat) = finger {
             let seating = &self.groups.seats[seat.get() - 1];
+            finger = seating.next;
             if is_wanted(self.reservations.get(seating.reservation).status) {
                 found = Some(seating.reservation);
                 break;
             }
-            finger = seating.next;
         }
         self.groups.get_mut(group).cursor = finger;
         found
