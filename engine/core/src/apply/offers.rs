@@ -146,6 +146,7 @@ impl State {
             row.unsettled = row.seats;
         });
         let unsettled = state.groups.get(group).unsettled;
+        state.groups.unsettled += unsettled;
         let empty = u64::from(rule.size - unsettled);
         if reserves {
             self.each_take(offer, |pool, units| pool.release(units * empty));

@@ -194,7 +194,7 @@ impl State {
             state.groups.get(group).state == GroupState::Formed,
             "I5: a member wins before its group forms"
         );
-        state.groups.get_mut(group).unsettled -= 1;
+        state.groups.count_settled(group);
         self.sell(offer, units);
     }
 
@@ -280,7 +280,7 @@ impl State {
         let OfferState { groups, reservations, .. } = state;
         let group = groups.seats[seat].group;
         if groups.get(group).state != GroupState::Open {
-            groups.get_mut(group).unsettled -= 1;
+            groups.count_settled(group);
             return;
         }
         let moved = groups.change(group, rule, |groups| {

@@ -66,6 +66,10 @@ pub(super) fn audit_groups(offer: &OfferState, at_time: UnixMs, findings: &mut F
     findings.expect(offer.groups.by_free.len() == open && offer.groups.deadlines.len() == open, || {
         format!("I5: offer {} has {open} open groups, and other numbers in their orders", offer.id())
     });
+    let unsettled = offer.groups.rows.iter().map(|row| row.unsettled).sum();
+    findings.expect(offer.groups.unsettled == unsettled, || {
+        format!("I5: offer {} has {unsettled} members to settle and counts others", offer.id())
+    });
     for (buyer, count) in open_groups_of {
         findings.expect(count == 1, || {
             let buyer = offer.reservations.buyer_id(buyer);

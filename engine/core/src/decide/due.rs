@@ -35,7 +35,6 @@ impl State {
     }
 
     /// How the group of a member ended whose own end may still have to be told.
-    #[inline(always)]
     pub(crate) fn untold_end(&self, offer: OfferIndex, at: u32) -> Option<GroupState> {
         let state = self.offer(offer);
         let row = state.reservations.get(at);

@@ -93,15 +93,19 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        let state = self.state.offer(offer);
-        let is_up_to_date = if state.definition.group().is_none() {
+        let is_up_to_date = if self.state.offer(offer).definition.group().is_none() {
             self.state.decide_overdue(offer, at, now).is_none()
         } else {
-            // So it is for nearly every seat. Asked here; what is left to do is a call.
-            self.state.untold_end(offer, at).is_none()
-                && self.first_due(state.campaign, Depth::Deadlines, now).is_none()
+            self.are_groups_settled(offer, now)
         };
         if is_up_to_date { Ok(()) } else { self.settle_for(offer, at, now, record) }
+    }
+
+    /// Whether time changes nothing about any seat of the offer: no deadline is due in its campaign, and every member of a
+    /// group that is over knows its end.
+    pub(super) fn are_groups_settled(&self, offer: OfferIndex, now: UnixMs) -> bool {
+        let state = self.state.offer(offer);
+        state.groups.unsettled == 0 && self.first_due(state.campaign, Depth::Deadlines, now).is_none()
     }
 
     /// Settles what a reservation may hang on that is not up to date.

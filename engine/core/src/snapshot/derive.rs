@@ -15,7 +15,7 @@ impl State {
         self.count_campaigns();
         for at in 0..self.offers.len() {
             let offer = OfferIndex(at);
-            list_open_groups(self.offer_mut(offer));
+            list_groups(self.offer_mut(offer));
             self.schedule_holds(offer);
             self.schedule_groups(offer);
             self.schedule_close(offer);
@@ -70,9 +70,11 @@ impl State {
     }
 }
 
-/// Puts every open group into the orders that GROUP ANY, deadlines and merges go by.
-fn list_open_groups(offer: &mut OfferState) {
+/// Puts every open group into the orders that GROUP ANY, deadlines and merges go by, and counts whose end is still to be
+/// told.
+fn list_groups(offer: &mut OfferState) {
     let rule = offer.listing();
+    offer.groups.unsettled = offer.groups.rows.iter().map(|row| row.unsettled).sum();
     for at in 0..offer.groups.rows.len() {
         if offer.groups.rows[at].state == GroupState::Open {
             offer.groups.list(GroupIndex(at), rule);

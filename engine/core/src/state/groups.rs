@@ -24,6 +24,8 @@ pub(crate) struct Groups {
     pub(crate) mergeable: BTreeSet<(u32, u32)>,
     pub(crate) formed: u64,
     pub(crate) failed: u64,
+    /// Members whose end is still to be told, of all groups that are over. Mostly none, and nobody is looked for then.
+    pub(crate) unsettled: u32,
 }
 
 #[derive(Debug)]
@@ -206,6 +208,12 @@ impl Groups {
         move_in(&mut self.mergeable, before.and_then(mergeable), after.and_then(mergeable));
         let due = |place: Place| (place.deadline, place.is_last, group);
         move_in(&mut self.deadlines, before.map(due), after.map(due))
+    }
+
+    /// The end of one more member of a group that is over is told.
+    pub(crate) fn count_settled(&mut self, group: GroupIndex) {
+        self.get_mut(group).unsettled -= 1;
+        self.unsettled -= 1;
     }
 
     /// Links a seat at the end of its group's list.
