@@ -89,6 +89,7 @@ impl State {
 
     /// A reservation with a seat, right after its acceptance: as it was decided, unless more happened with it. `group` is
     /// the id of its group.
+    #[inline]
     pub(crate) fn view_seated<'a>(
         &'a self,
         accepted: &Accepted<'a>,

@@ -65,14 +65,18 @@ impl Reservations {
     #[inline]
     pub(crate) fn buyer_sums(&self, buyer: u32) -> BuyerSums {
         let buyer = &self.buyers.rows[buyer];
-        match (buyer.sums, buyer.newest) {
-            (Some(sums), _) => self.buyers.sums[sums.get() - 1],
-            (None, Some(only)) => {
-                let units = u64::from(self.rows[only.get() - 1].live_units());
-                BuyerSums { units, count: 1, group: None }
-            }
-            (None, None) => BuyerSums::default(),
+        match buyer.sums {
+            Some(sums) => self.buyers.sums[sums.get() - 1],
+            None => self.sums_of_only(buyer.newest),
         }
+    }
+
+    /// What a buyer has through the only reservation, by its position + 1.
+    #[inline]
+    fn sums_of_only(&self, only: Option<NonZeroU32>) -> BuyerSums {
+        let Some(only) = only else { return BuyerSums::default() };
+        let units = u64::from(self.rows[only.get() - 1].live_units());
+        BuyerSums { units, count: 1, group: None }
     }
 
     /// The reservations of a buyer, newest first.
@@ -153,7 +157,7 @@ impl Reservations {
 
     /// Begins to count what a buyer has, changed so.
     fn begin_sums(&mut self, buyer: u32, change: impl FnOnce(&mut BuyerSums)) -> u32 {
-        let mut sums = self.buyer_sums(buyer);
+        let mut sums = self.sums_of_only(self.buyers.rows[buyer].newest);
         change(&mut sums);
         let at = self.buyers.sums.push(sums);
         self.buyers.rows[buyer].sums = one_up(at);
