@@ -300,21 +300,6 @@ if self.state.offer(offer).sells_to_groups() && !self.are_groups_settled(offer, 
         record.record(&Entry { stamp, event: *event, names: self.state.names(event) });
     }
 
-    /// Lets an event happen to a reservation.
-    fn emit_about(
-        &mut self,
-        offer: OfferIndex,
-        at: u32,
-        event: &Event<'_>,
-        now: UnixMs,
-        record: &mut impl Record,
-    ) {
-        let stamp = self.stamp(now);
-        self.state.apply(stamp, event);
-        let names = self.state.names_standing(offer, &self.state.standing(offer, at));
-        record.record(&Entry { stamp, event: *event, names });
-    }
-
     /// What the next event is called.
     fn stamp(&self, now: UnixMs) -> Stamp {
         assert!(now >= self.state.at, "I6: the time went back from {} to {now}", self.state.at);

@@ -315,6 +315,10 @@ fn sit_down(state: &mut OfferState, reservation: u32, seat: u32, group: GroupInd
     let OfferState { groups, reservations, .. } = state;
     let &Reservation { buyer, status, .. } = reservations.get(reservation);
     reservations.seat_buyer(buyer, Some(group));
+    debug_assert_eq!(
+        groups.seats[seat].reservation, reservation,
+        "a seat belongs to the one that took it first"
+    );
     groups.change(group, rule, |groups| {
         groups.sit(seat, group);
         let row = groups.get_mut(group);

@@ -4,7 +4,7 @@
 
 use super::{Machine, SWEEP_PER_REQUEST};
 use crate::decide::{No, expired};
-use crate::event::{CloseCause, Event, GroupIndex, OfferIndex, Record, Seq};
+use crate::event::{CloseCause, Entry, Event, GroupIndex, OfferIndex, Record, Seq};
 use crate::refusal::Misuse;
 use crate::state::{CampaignIndex, Due, DueKind, HoldHead};
 use crate::status::{GroupState, Status};
@@ -195,11 +195,12 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> bool {
-        let event = self.state.decide_end(offer, at, end);
-        if let Some(event) = &event {
-            self.emit_about(offer, at, event, now, record);
-        }
-        event.is_some()
+        let Some(event) = &self.state.decide_end(offer, at, end) else { return false };
+        let stamp = self.stamp(now);
+        self.state.apply(stamp, event);
+        let names = self.state.names_standing(offer, &self.state.standing(offer, at));
+        record.record(&Entry { stamp, event: *event, names });
+        true
     }
 
     /// Takes one step with a due item of a campaign; tells how many events that made.

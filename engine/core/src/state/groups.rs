@@ -120,11 +120,6 @@ impl Group {
 }
 
 impl Groups {
-    /// Whether nobody ever opened a group.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.len() == 0
-    }
-
     pub(crate) fn open(&mut self, origin: GroupOrigin) -> GroupIndex {
         GroupIndex(self.rows.push(Group {
             first: None,
