@@ -221,7 +221,7 @@ impl Machine {
         record: &mut impl Record,
     ) -> Result<Purchase<'r>, No> {
         let campaign = self.campaign_of(offer);
-if self.state.offer(offer).sells_to_groups() && !self.are_groups_settled(offer, now) {
+        if self.state.offer(offer).sells_to_groups() && !self.are_groups_settled(offer, now) {
             match self.state.offer(offer).reservations.find(keys.id, buy.id) {
                 Some(known) => self.bring_up_to_date(offer, known, now, record)?,
                 None => self.settle_what_is_due(campaign, Depth::Deadlines, now, record)?,
