@@ -142,6 +142,11 @@ const fn shown(title: &'static str, row: &'static str, under: Subject) -> Target
     }
 }
 
+/// A latency beside a peer's: shown, and held to nothing.
+const fn beside(title: &'static str, name: &'static str, wants_sync: bool) -> Target {
+    Target { title, value: Value::OverPeer(name), bound: Bound::None, unit: Unit::Times, wants_sync }
+}
+
 /// What the client can do at most: shown, and held to nothing.
 const fn ceiling(title: &'static str, name: &'static str) -> Target {
     reading(title, name, Bound::None, Unit::PerSecond)
@@ -212,6 +217,10 @@ pub(crate) const TARGETS: &[Target] = &[
     shown("BUY, pipeline 64 / Redis + Lua (always)", "buy-64", Subject::RedisAlways),
     shown("BUY, no pipeline × 50 / Redis + Lua (always)", "buy-1", Subject::RedisAlways),
     shown("BUY, one connection / Redis + Lua (always)", "buy-1-client", Subject::RedisAlways),
+    beside("p99 at half of Redis's maximum, sync / Redis + Lua (always)", "latency-always-p99", true),
+    beside("p99.9 at half of Redis's maximum, sync / Redis + Lua (always)", "latency-always-p999", true),
+    beside("p99 at half of Redis's maximum, memory / Redis + Lua (everysec)", "latency-memory-p99", false),
+    beside("p99.9 at half of Redis's maximum, memory / Redis + Lua (everysec)", "latency-memory-p999", false),
     shown("BUY, pipeline 64 / Redis + Lua (no log)", "buy-64", Subject::RedisOff),
     shown("BUY, 8 connections / PostgreSQL", "buy-8-clients", Subject::Postgres),
     shown(

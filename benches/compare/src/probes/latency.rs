@@ -5,7 +5,9 @@
 //! how an open loop sends while a server keeps up. Latency counts from the intended moment. After a run Stampede's books
 //! are compared with the answers. A pair of runs in one of which the generator was late is thrown away, both of them, and
 //! made again: what is held against lag is the smaller latency of the two, so that a quiet moment is asked of both alike.
-//! Each percentile is taken of the first pair in which it was not late at that percentile.
+//! Each percentile is taken of the first pair in which it was not late at that percentile. Stampede in `sync` is set
+//! beside Redis with everysec, which is the target, and beside Redis that syncs always; in `memory` beside Redis with
+//! everysec, which waits for no disk either.
 
 use crate::cores;
 use crate::drive::Field;
@@ -31,36 +33,82 @@ pub(crate) const PREFIX: &str = "curve";
 /// How often a pair of runs is made before the round is given up.
 const ATTEMPTS_MAX: usize = 8;
 
+/// Two servers that get the same schedule in turn, and the readings that come of it.
+struct Pair {
+    ours: Subject,
+    theirs: Subject,
+    /// What the peer is called beside a figure.
+    peer: &'static str,
+    /// One for each of [`PERCENTILES`].
+    names: [&'static str; PERCENTILES.len()],
+}
+
+/// The first is what the target is stated for: it sets a server that syncs before it answers beside one that does not.
+/// The others set like beside like.
+const PAIRS: [Pair; 3] = [
+    Pair {
+        ours: Subject::Stampede,
+        theirs: Subject::Redis,
+        peer: "Redis",
+        names: ["latency-p99", "latency-p999"],
+    },
+    Pair {
+        ours: Subject::Stampede,
+        theirs: Subject::RedisAlways,
+        peer: "Redis that syncs always",
+        names: ["latency-always-p99", "latency-always-p999"],
+    },
+    Pair {
+        ours: Subject::Memory,
+        theirs: Subject::Redis,
+        peer: "Redis",
+        names: ["latency-memory-p99", "latency-memory-p999"],
+    },
+];
+
 pub(super) async fn run(field: &Field, sizes: &Sizes, round: u32) -> Result<Vec<Reading>> {
     let rate = half_of_redis(field, sizes).await?;
-    let mut readings: [Option<Reading>; 2] = [None, None];
+    let mut readings = Vec::new();
+    for pair in &PAIRS {
+        readings.extend(run_pair(field, sizes, round, rate, pair).await?);
+    }
+    ensure!(!readings.is_empty(), "the generator was late in each of {ATTEMPTS_MAX} pairs of runs");
+    Ok(readings)
+}
+
+/// Makes a pair of runs until each percentile has one in which the generator was in time, or it is given up.
+async fn run_pair(field: &Field, sizes: &Sizes, round: u32, rate: f64, pair: &Pair) -> Result<Vec<Reading>> {
+    let mut readings: [Option<Reading>; PERCENTILES.len()] = [const { None }; PERCENTILES.len()];
     for thrown_away in 0..ATTEMPTS_MAX {
         // Each goes first in every other round.
         let (ours, theirs) = if round.is_multiple_of(2) {
-            let ours = point(field, Subject::Stampede, rate, sizes.latency_s).await?;
-            (ours, point(field, Subject::Redis, rate, sizes.latency_s).await?)
+            let ours = point(field, pair.ours, rate, sizes.latency_s).await?;
+            (ours, point(field, pair.theirs, rate, sizes.latency_s).await?)
         } else {
-            let theirs = point(field, Subject::Redis, rate, sizes.latency_s).await?;
-            (point(field, Subject::Stampede, rate, sizes.latency_s).await?, theirs)
+            let theirs = point(field, pair.theirs, rate, sizes.latency_s).await?;
+            (point(field, pair.ours, rate, sizes.latency_s).await?, theirs)
         };
-        for (percentile, reading) in PERCENTILES.iter().zip(&mut readings) {
+        for (at, (percentile, reading)) in PERCENTILES.iter().zip(&mut readings).enumerate() {
             if reading.is_none() && !percentile.is_late(&ours, &theirs) && !percentile.is_late(&theirs, &ours)
             {
-                *reading = Some(percentile.reading(rate, &ours, &theirs, thrown_away));
+                let note = percentile.note(rate, &ours, &theirs, pair.peer, thrown_away);
+                *reading = Some(Reading {
+                    name: pair.names[at],
+                    ours: (percentile.latency_us)(&ours),
+                    peer: Some((percentile.latency_us)(&theirs)),
+                    note: Some(note),
+                });
             }
         }
         if readings.iter().all(Option::is_some) {
             break;
         }
     }
-    let readings: Vec<Reading> = readings.into_iter().flatten().collect();
-    ensure!(!readings.is_empty(), "the generator was late in each of {ATTEMPTS_MAX} pairs of runs");
-    Ok(readings)
+    Ok(readings.into_iter().flatten().collect())
 }
 
 /// One percentile of a run.
 pub(crate) struct Percentile {
-    name: &'static str,
     pub(crate) latency_us: fn(&Point) -> f64,
     lag_us: fn(&Point) -> f64,
     /// The part of all that is slower.
@@ -74,18 +122,8 @@ const COUNTED_MIN: f64 = 0.5;
 
 /// 99 of 100, and 999 of 1,000.
 pub(crate) const PERCENTILES: [Percentile; 2] = [
-    Percentile {
-        name: "latency-p99",
-        latency_us: |point| point.p99_us,
-        lag_us: |point| point.lag_p99_us,
-        beyond: 0.01,
-    },
-    Percentile {
-        name: "latency-p999",
-        latency_us: |point| point.p999_us,
-        lag_us: |point| point.lag_p999_us,
-        beyond: 0.001,
-    },
+    Percentile { latency_us: |point| point.p99_us, lag_us: |point| point.lag_p99_us, beyond: 0.01 },
+    Percentile { latency_us: |point| point.p999_us, lag_us: |point| point.lag_p999_us, beyond: 0.001 },
 ];
 
 impl Percentile {
@@ -97,20 +135,18 @@ impl Percentile {
         !has_enough || (self.lag_us)(run) > lag_max_us(faster)
     }
 
-    fn reading(&self, rate: f64, ours: &Point, theirs: &Point, thrown_away: usize) -> Reading {
-        let Self { name, latency_us, lag_us, .. } = *self;
-        let (latencies, lags) = ((latency_us(ours), latency_us(theirs)), (lag_us(ours), lag_us(theirs)));
-        let note = format!(
-            "at {rate:.0} a second: {:.0} µs, Redis {:.0} µs; lag {:.0} and {:.0} µs; {:.0} and {:.0} % counted; \
+    fn note(&self, rate: f64, ours: &Point, theirs: &Point, peer: &str, thrown_away: usize) -> String {
+        let Self { latency_us, lag_us, .. } = *self;
+        format!(
+            "at {rate:.0} a second: {:.0} µs, {peer} {:.0} µs; lag {:.0} and {:.0} µs; {:.0} and {:.0} % counted; \
              {thrown_away} pairs thrown away",
-            latencies.0,
-            latencies.1,
-            lags.0,
-            lags.1,
+            latency_us(ours),
+            latency_us(theirs),
+            lag_us(ours),
+            lag_us(theirs),
             ours.counted * 100.0,
             theirs.counted * 100.0
-        );
-        Reading { name, ours: latencies.0, peer: Some(latencies.1), note: Some(note) }
+        )
     }
 }
 
@@ -134,7 +170,8 @@ pub(crate) async fn point(field: &Field, subject: Subject, rate: f64, seconds: f
         Subject::RedisAlways => (field.redis()?.start(Fsync::Always).await?, Target::Redis),
         Subject::Stub => (field.stub(Load::Buy { pipeline: 1 }).await?, Target::Unchecked),
         _ => {
-            let server = field.stampede().start(Mode::Sync, RESERVE_BYTES).await?;
+            let mode = if subject == Subject::Memory { Mode::Memory } else { Mode::Sync };
+            let server = field.stampede().start(mode, RESERVE_BYTES).await?;
             return play(server.address, server.process_id, Target::Stampede, drive).await;
         }
     };
