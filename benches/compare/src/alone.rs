@@ -91,7 +91,7 @@ pub(crate) fn whole_batches(count: u64) -> u64 {
 /// The other role of this binary: runs the task and prints what it came to.
 pub(crate) fn serve(task: Task, count: u64, clock: Clock) -> Result<()> {
     let count = whole_batches(count);
-    // As the server does.
+    // As the server does; where instructions are counted, those of taking memory would be among them.
     if clock == Clock::Timed {
         memory::reserve(RESERVE_BYTES + count * RESERVED_PER_INTENT_BYTES)?;
     }

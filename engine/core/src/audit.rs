@@ -9,7 +9,7 @@ mod groups;
 use crate::answer::AuditAnswer;
 use crate::event::OfferIndex;
 use crate::money::MoneySum;
-use crate::state::{CampaignIndex, NoteKind, OfferState, State};
+use crate::state::{CampaignIndex, NoteKind, OfferState, State, asks_nothing};
 use crate::status::{GroupState, Status};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -75,6 +75,9 @@ impl State {
             State::audit_units(offer, &mut uses, &mut findings);
             findings.expect(self.audit_ids(offer), || {
                 format!("I4: offer {} does not find an id where it lies", offer.id())
+            });
+            findings.expect(offer.asks_nothing == asks_nothing(&offer.definition), || {
+                format!("I3: offer {} has forgotten what it asks of a buyer", offer.id())
             });
             audit_buyers(offer, &mut findings);
             groups::audit_groups(offer, self.at, &mut findings);

@@ -109,7 +109,7 @@ impl DemandBoard {
     #[inline]
     pub(crate) fn fetch_ways(&self, offer: OfferIndex) {
         if let Some(demand) = self.demand_of(offer) {
-            if let Some(tally) = demand.tallies.first() {
+            if let Some(tally) = demand.tallies.get(demand.nearest) {
                 fetch(&tally.answer);
                 fetch(&tally.intents);
                 tally.buyers.fetch_way();
@@ -121,7 +121,7 @@ impl DemandBoard {
     /// Asks memory for where a buyer is counted, once what leads there is at hand.
     #[inline]
     pub(crate) fn fetch_buyer(&self, offer: OfferIndex, buyer: TextHash) {
-        if let Some(tally) = self.demand_of(offer).and_then(|demand| demand.tallies.first()) {
+        if let Some(tally) = self.demand_of(offer).and_then(|demand| demand.tallies.get(demand.nearest)) {
             tally.buyers.fetch_place(buyer.get());
         }
     }
@@ -182,7 +182,7 @@ impl Demand {
         self.units_wanted += u64::from(seen.qty);
     }
 
-    /// There are a handful of answers per offer, so the list is searched from its front.
+    /// Mostly the one that counted last; else there are a handful of answers per offer, and the list is searched.
     fn tally(&mut self, answer: u16, name: impl FnOnce() -> &'static str) -> &mut Tally {
         if self.tallies.get(self.nearest).is_none_or(|tally| tally.answer != answer) {
             let known = self.tallies.iter().position(|tally| tally.answer == answer);

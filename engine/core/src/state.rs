@@ -20,7 +20,7 @@ pub(crate) use campaign::{Campaign, CampaignBuyers, CampaignIndex};
 pub(crate) use groups::{Group, GroupOrigin, Groups, Seating};
 pub use keys::Keys;
 pub(crate) use keys::{Lookup, Named};
-pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed};
+pub(crate) use offers::{HoldRun, HoldStep, OfferState, Removed, asks_nothing};
 pub(crate) use pools::{Pool, PoolIndex, PoolTake};
 pub(crate) use reservations::{Ending, NoteKind, Reservation, Reservations, one_up};
 

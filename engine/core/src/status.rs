@@ -91,6 +91,11 @@ pub enum GroupState {
 }
 
 impl GroupState {
+    /// Whether the end of each member follows from it, and is told one by one.
+    pub(crate) const fn settles_members(self) -> bool {
+        matches!(self, GroupState::Formed | GroupState::Failed)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! what a text means: leading zeros, UUIDs and openids are all just bytes.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 /// The longest id or tag, in bytes.
 pub const ID_BYTES_MAX: usize = 64;
@@ -142,6 +143,12 @@ impl PartialEq for Text<'_> {
     }
 }
 
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 /// Whether two texts are the same bytes. Those of up to 16 bytes, which many are, are compared here: a call for so little
 /// takes longer than that. From 8 bytes on as two words, which may overlap.
 #[inline]
@@ -185,6 +192,21 @@ impl core::error::Error for TextError {}
 #[cfg(test)]
 mod tests {
     use super::{Text, TextError};
+
+    #[test]
+    fn texts_are_the_same_if_every_byte_is() {
+        for len in 0..=40 {
+            let bytes: [u8; 40] = core::array::from_fn(|at| b'a' + (at % 26) as u8);
+            let (text, copy) = (Text::stored(&bytes[..len]), bytes);
+            assert_eq!(text, Text::stored(&copy[..len]));
+            for at in 0..len {
+                let mut other = bytes;
+                other[at] ^= 1;
+                assert_ne!(text, Text::stored(&other[..len]), "byte {at} of {len}");
+                assert_ne!(text, Text::stored(&bytes[..at]), "the first {at} of {len}");
+            }
+        }
+    }
 
     #[test]
     fn a_byte_that_no_id_may_hold_is_found_at_every_place() {

@@ -315,9 +315,9 @@ fn sit_down(state: &mut OfferState, reservation: u32, seat: u32, group: GroupInd
     let OfferState { groups, reservations, .. } = state;
     let &Reservation { buyer, status, .. } = reservations.get(reservation);
     reservations.seat_buyer(buyer, Some(group));
-    debug_assert_eq!(
-        groups.seats[seat].reservation, reservation,
-        "a seat belongs to the one that took it first"
+    assert!(
+        groups.seats[seat].reservation == reservation,
+        "I5: a seat belongs to the reservation that took it first"
     );
     groups.change(group, rule, |groups| {
         groups.sit(seat, group);

@@ -60,8 +60,12 @@ pub(super) fn audit_groups(offer: &OfferState, at_time: UnixMs, findings: &mut F
                 findings.expect(seats == 0, || format!("I5: {} was absorbed and still has members", place()));
             }
         }
+        findings.expect(row.unsettled == 0 || row.state.settles_members(), || {
+            format!("I5: {} is not over and has members to settle", place())
+        });
         audit_orders(offer, at, findings);
     }
+    audit_agenda(offer, findings);
     let open = offer.groups.rows.iter().filter(|row| row.state == GroupState::Open).count();
     findings.expect(offer.groups.by_free.len() == open && offer.groups.deadlines.len() == open, || {
         format!("I5: offer {} has {open} open groups, and other numbers in their orders", offer.id())
@@ -85,7 +89,18 @@ fn audit_orders(offer: &OfferState, at: u32, findings: &mut Findings) {
     let free = offer.group_size().saturating_sub(row.seats);
     let is_listed = offer.groups.by_free.contains(&(free, row.deadline, at));
     let has_deadline = offer.groups.deadlines.contains(&row.due(GroupIndex(at), offer.group_size()));
-    findings.expect(is_listed == is_open && has_deadline == is_open, || {
-        format!("I5: group {at} of offer {} stands in the wrong orders", offer.id())
+    let moves_whole = is_open && offer.merges() && row.moves_whole();
+    let is_mergeable = offer.groups.mergeable.contains(&(row.paid, at));
+    let is_right = is_listed == is_open && has_deadline == is_open && is_mergeable == moves_whole;
+    findings
+        .expect(is_right, || format!("I5: group {at} of offer {} stands in the wrong orders", offer.id()));
+}
+
+/// A group's deadline is never missed: the entry that stands for the first of them is there, and not too late.
+fn audit_agenda(offer: &OfferState, findings: &mut Findings) {
+    let Some(&(deadline, _, _)) = offer.groups.deadlines.first() else { return };
+    let is_scheduled = offer.groups_due.is_some_and(|due| due.at <= offer.real_deadline(deadline));
+    findings.expect(is_scheduled, || {
+        format!("I5: nothing on the agenda stands for the open groups of offer {}", offer.id())
     });
 }

@@ -7,7 +7,7 @@
 use super::No;
 use crate::event::{Accepted, GroupIndex, OfferIndex, Seat, Sent};
 use crate::money::{ORDER_UNITS_MAX, Units};
-use crate::offer::{GROUP_SIZE_MAX, GroupRule, Reserve};
+use crate::offer::{GROUP_SIZE_MAX, GroupRule};
 use crate::refusal::{Misuse, Refusal};
 use crate::request::{Buy, GroupChoice};
 use crate::state::{BuyerSums, CampaignBuyers, Keys, NoteKind, OfferState, State};
@@ -165,16 +165,16 @@ impl State {
         Ok(())
     }
 
-    /// A group by its id: the id of the reservation that opened it.
+    /// A group by its id, for who has not taken the id's hash.
     pub(crate) fn find_group(&self, offer: &OfferState, id: Text<'_>) -> Option<GroupIndex> {
         offer.find_group(self.hashes.of(id), id)
     }
 
     #[inline(always)]
     fn check_stock(&self, offer: &OfferState, seat: SeatPlan, qty: Units) -> Result<(), No> {
-        let seats = match (seat, offer.definition.group().map(|rule| rule.reserve)) {
-            (SeatPlan::Join(_), Some(Reserve::Group)) => return Ok(()),
-            (SeatPlan::Open, Some(Reserve::Group)) => u64::from(offer.group_size()),
+        let seats = match (seat, offer.reserves_groups()) {
+            (SeatPlan::Join(_), true) => return Ok(()),
+            (SeatPlan::Open, true) => u64::from(offer.group_size()),
             _ => 1,
         };
         if self.has_stock(offer, u64::from(qty) * seats) { Ok(()) } else { Err(Refusal::SoldOut.into()) }

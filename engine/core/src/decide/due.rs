@@ -1,8 +1,4 @@
 //! What time brings: holds that end, groups that form or fail, and the telling of it member by member.
-#![expect(
-    clippy::inline_always,
-    reason = "what nearly every seat is asked looks at the same rows as what is done next, and shares the look"
-)]
 
 use crate::event::{EndCause, Event, GroupIndex, OfferIndex, ReservationIndex};
 use crate::state::{OfferState, State};
@@ -136,6 +132,7 @@ impl State {
 
 impl OfferState {
     /// The group of a reservation to which something happened, if more may follow for it.
+    #[expect(clippy::inline_always, reason = "what is done next looks at the same rows, and shares the look")]
     #[inline(always)]
     pub(crate) fn turning_group(&self, at: u32) -> Option<GroupIndex> {
         self.group_of(self.reservations.get(at)).filter(|&group| self.may_turn(group))
@@ -143,6 +140,7 @@ impl OfferState {
 
     /// Whether a change of its seats may have more to follow for an open group. Mostly not: it has members, one of them
     /// leads, and not all its seats are paid.
+    #[expect(clippy::inline_always, reason = "what is done next looks at the same rows, and shares the look")]
     #[inline(always)]
     pub(crate) fn may_turn(&self, group: GroupIndex) -> bool {
         let row = self.groups.get(group);

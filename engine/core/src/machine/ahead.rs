@@ -13,7 +13,7 @@ use crate::text::Text;
 
 impl Machine {
     /// Takes the hashes of what a request names. `before` are those of the request before it, which mostly names the
-    /// same offer.
+    /// same offer; without them the offer is looked up at once.
     #[inline]
     pub fn keys(&self, request: &Request<Text<'_>>, before: Option<&Keys>) -> Keys {
         match request {
@@ -27,16 +27,16 @@ impl Machine {
         }
     }
 
-    /// Asks memory for what the requests of these keys will touch.
+    /// Asks memory for what the requests of these keys will touch, and notes in them which offer each most likely names.
     ///
     /// What lies behind a pointer is asked for once the pointer has come: hence a pass that finds the offers, and three
     /// over them, each over all before the next. Requests for one offer in a row ask for it once.
     pub fn fetch(&self, keys: &mut [Keys]) {
-        for keys in keys.iter_mut() {
-            if let Named::Hashed(hash) = keys.offer
+        for one in keys.iter_mut() {
+            if let Named::Hashed(hash) = one.offer
                 && let Some(offer) = self.state.likely_offer(hash)
             {
-                keys.offer = Named::Likely(offer);
+                one.offer = Named::Likely(offer);
             }
         }
         let mut count = 0;
@@ -54,9 +54,9 @@ impl Machine {
             self.state.fetch_ends(offer);
             self.demand.fetch_buyer(offer, buyer);
         }
-        for keys in keys {
-            if let Some(offer) = keys.likely_offer() {
-                self.state.offer(offer).reservations.fetch_places(keys.id, keys.buyer, keys.group);
+        for one in keys {
+            if let Some(offer) = one.likely_offer() {
+                self.state.offer(offer).reservations.fetch_places(one.id, one.buyer, one.group);
             }
         }
     }

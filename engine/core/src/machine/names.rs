@@ -24,7 +24,7 @@ impl State {
             Event::OfferPut { offer, .. } => return Names { offer: Some(offer), ..Names::default() },
             Event::PoolAdded { .. } => return Names::default(),
             Event::GroupOpened { offer, group, .. } => {
-                let offer = Some(self.offer(offer).id());
+                let offer = Some(self.offer_name(offer));
                 return Names { offer, reservation: None, group: Some(group) };
             }
             Event::OfferChanged { offer, .. }

@@ -93,10 +93,10 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        let is_up_to_date = if self.state.offer(offer).definition.group().is_none() {
-            self.state.decide_overdue(offer, at, now).is_none()
-        } else {
+        let is_up_to_date = if self.state.offer(offer).sells_to_groups() {
             self.are_groups_settled(offer, now)
+        } else {
+            self.state.decide_overdue(offer, at, now).is_none()
         };
         if is_up_to_date { Ok(()) } else { self.settle_for(offer, at, now, record) }
     }
@@ -117,7 +117,7 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        if self.state.offer(offer).definition.group().is_none() {
+        if !self.state.offer(offer).sells_to_groups() {
             if let Some(event) = self.state.decide_overdue(offer, at, now) {
                 self.emit(&event, now, record);
             }
@@ -186,7 +186,8 @@ impl Machine {
         next.is_some_and(|at| self.tell_end(offer, at, end, now, record))
     }
 
-    /// Tells the end of a member of a group that ended so; false if there is none to tell.
+    /// Tells the end of a member of a group that ended so; false if there is none to tell. As `emit` does, but whose the
+    /// event is, is read where it was just decided.
     fn tell_end(
         &mut self,
         offer: OfferIndex,

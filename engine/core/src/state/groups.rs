@@ -113,6 +113,11 @@ impl Group {
         self.paid == self.seats
     }
 
+    /// Whether another group may take it in as it is: it has members, each has paid, and each passes as a joiner.
+    pub(crate) fn moves_whole(&self) -> bool {
+        self.seats > 0 && self.is_all_paid() && self.may_join == self.seats
+    }
+
     /// Whether it stands in the orders: from its opener's acceptance until it is over.
     fn is_listed(&self) -> bool {
         self.state == GroupState::Open && self.first.is_some()
@@ -164,7 +169,7 @@ impl Groups {
 
     /// Counts one more paid seat of a group. Tells whether the group moved among the deadlines.
     ///
-    /// Every order that goes by paid seats asks only whether all are.
+    /// While a taken seat stays unpaid, no order hangs on how many are paid.
     pub(crate) fn count_paid(&mut self, group: GroupIndex, rule: Listing) -> bool {
         let row = self.get_mut(group);
         if row.paid + 1 < row.seats {
@@ -186,12 +191,11 @@ impl Groups {
         if !row.is_listed() {
             return None;
         }
-        let moves_whole = rule.merges && row.seats > 0 && row.is_all_paid() && row.may_join == row.seats;
         Some(Place {
             free: rule.size - row.seats,
             deadline: row.deadline,
             is_last: row.is_last(rule.size),
-            mergeable: moves_whole.then_some(row.paid),
+            mergeable: (rule.merges && row.moves_whole()).then_some(row.paid),
         })
     }
 
@@ -207,8 +211,9 @@ impl Groups {
 
     /// The end of one more member of a group that is over is told.
     pub(crate) fn count_settled(&mut self, group: GroupIndex) {
-        self.get_mut(group).unsettled -= 1;
-        self.unsettled -= 1;
+        let row = self.get_mut(group);
+        row.unsettled = row.unsettled.checked_sub(1).expect("I5: a member's end is told twice");
+        self.unsettled = self.unsettled.checked_sub(1).expect("I5: more ends are told than there are");
     }
 
     /// Links a seat at the end of its group's list.

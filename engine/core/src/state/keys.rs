@@ -93,19 +93,18 @@ impl State {
     #[inline(always)]
     pub(crate) fn keys(&self, offer: Text<'_>, id: Text<'_>, before: Option<&Keys>) -> Keys {
         let near = before.and_then(Keys::known_offer).filter(|&near| self.offer_name(near) == offer);
-        let offer = match near {
-            Some(near) => Named::Known(near),
-            None => self.seek_offer(offer, before.is_none()),
+        let offer = match (near, before) {
+            (Some(near), _) => Named::Known(near),
+            (None, None) => self.find_offer(offer).map_or(Named::Unsought, Named::Known),
+            (None, Some(_)) => self.hash_offer(offer),
         };
         Keys { offer, id: self.hashes.of(id), ..Keys::default() }
     }
 
+    /// Takes the hash of an offer's name and asks for its place in the directory.
     #[inline(never)]
-    fn seek_offer(&self, offer: Text<'_>, is_first: bool) -> Named {
+    fn hash_offer(&self, offer: Text<'_>) -> Named {
         let hash = self.hashes.of(offer);
-        if is_first {
-            return self.find_hashed_offer(hash, offer).map_or(Named::Unsought, Named::Known);
-        }
         self.fetch_offer_place(hash);
         Named::Hashed(hash)
     }

@@ -208,7 +208,7 @@ impl OfferState {
 
     /// Whether a group holds the units of its empty seats.
     pub(crate) fn reserves_groups(&self) -> bool {
-        self.definition.group().is_some_and(|rule| rule.reserve == Reserve::Group)
+        self.sells_to_groups() && self.definition.group().is_some_and(|rule| rule.reserve == Reserve::Group)
     }
 
     /// The group that a reservation's seat belongs to, or belonged to last.
@@ -276,6 +276,7 @@ impl OfferState {
     }
 }
 
-fn asks_nothing(definition: &Offer) -> bool {
+/// What [`OfferState::asks_nothing`] follows from.
+pub(crate) fn asks_nothing(definition: &Offer) -> bool {
     definition.group().is_none() && definition.admit.asks_nothing()
 }

@@ -73,6 +73,9 @@ pub(super) fn check(offer: &OfferState) -> Result<(), &'static str> {
         if row.state == GroupState::Open && row.first.is_none() {
             return Err("an open group with a first leader");
         }
+        if row.unsettled > 0 && !row.state.settles_members() {
+            return Err("no members to settle in a group that is not over");
+        }
         if row.state == GroupState::Open && row.seats > size {
             return Err("no more seats in an open group than its size");
         }

@@ -2,7 +2,7 @@
 
 use super::{Loading, place_in};
 use crate::codec::{CodecError, Reader, read_offer};
-use crate::money::MoneySum;
+use crate::money::{MoneySum, ORDER_UNITS_MAX};
 use crate::state::{HoldRun, OfferState, PoolTake, Removed};
 use crate::time::Millis;
 use alloc::boxed::Box;
@@ -51,7 +51,11 @@ impl Loading {
         let pools = self.state.pools.len();
         let takes = read.list(|read| {
             let pool = crate::state::PoolIndex(place_in(pools, read)?);
-            Ok(PoolTake { pool, units: read.small()? })
+            let units = read.small()?;
+            if units == 0 || units > ORDER_UNITS_MAX {
+                return Err(read.expected("units of a pool within 1 to 1,000,000 before this byte"));
+            }
+            Ok(PoolTake { pool, units })
         })?;
         let campaign = self.state.campaign_of(id);
         let mut offer = OfferState::new(id, campaign, definition, opens, takes);
