@@ -240,7 +240,7 @@ impl Run {
     ) {
         for (request, keys) in self.requests.iter().zip(keys) {
             let asked = request.map_ref(|span| span.text(&self.asked));
-            let answer = machine.handle_at(keys, &asked, now, record);
+            let answer = machine.handle_at(&keys, &asked, now, record);
             self.answers.add(&self.asked, request, answer);
         }
         assert!(self.answers.len() == self.requests.len(), "every request has its keys, and so its answer");

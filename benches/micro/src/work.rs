@@ -166,7 +166,7 @@ fn look_ahead(machine: &Machine, requests: &Requests<'_>) -> [Keys; BATCH] {
 /// One batch of BUYs, all accepted.
 pub fn buy_all(machine: &mut Machine, buys: &Requests<'_>, record: &mut impl Record) {
     let keys = look_ahead(machine, buys);
-    for (buy, keys) in buys.iter().zip(keys) {
+    for (buy, keys) in buys.iter().zip(&keys) {
         expect(&machine.handle_at(keys, buy, NOW, record), Status::Held);
     }
 }
@@ -177,7 +177,7 @@ pub fn buy_all(machine: &mut Machine, buys: &Requests<'_>, record: &mut impl Rec
 /// When one is not.
 pub fn refuse_all(machine: &mut Machine, buys: &Requests<'_>) {
     let keys = look_ahead(machine, buys);
-    for (buy, keys) in buys.iter().zip(keys) {
+    for (buy, keys) in buys.iter().zip(&keys) {
         let answer = machine.handle_at(keys, buy, NOW, &mut Unrecorded);
         assert!(matches!(answer, Answer::Refused(Refusal::SoldOut)), "was answered {answer:?}");
     }
@@ -186,7 +186,7 @@ pub fn refuse_all(machine: &mut Machine, buys: &Requests<'_>) {
 /// Pays one batch of holds.
 pub fn pay_all(machine: &mut Machine, pays: &Requests<'_>) {
     let keys = look_ahead(machine, pays);
-    for (pay, keys) in pays.iter().zip(keys) {
+    for (pay, keys) in pays.iter().zip(&keys) {
         expect(&machine.handle_at(keys, pay, NOW, &mut Unrecorded), Status::Won);
     }
 }
@@ -222,12 +222,12 @@ pub fn fill_groups(machine: &mut Machine, seats: &Requests<'_>, pays: &Requests<
     for leader in (0..BATCH).step_by(GROUP_SIZE as usize) {
         let group = leader..leader + GROUP_SIZE as usize;
         for seat in group.clone() {
-            let answer = machine.handle_at(keys_of_seats[seat], &seats[seat], NOW, &mut Unrecorded);
+            let answer = machine.handle_at(&keys_of_seats[seat], &seats[seat], NOW, &mut Unrecorded);
             expect(&answer, Status::Held);
         }
         for seat in group.clone() {
             let status = if seat + 1 == group.end { Status::Won } else { Status::Paid };
-            let answer = machine.handle_at(keys_of_pays[seat], &pays[seat], NOW, &mut Unrecorded);
+            let answer = machine.handle_at(&keys_of_pays[seat], &pays[seat], NOW, &mut Unrecorded);
             expect(&answer, status);
         }
     }

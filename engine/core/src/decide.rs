@@ -91,7 +91,7 @@ impl State {
     /// The reservation that a request names.
     pub(crate) fn find_reservation(
         &self,
-        keys: Keys,
+        keys: &Keys,
         offer: Text<'_>,
         id: Text<'_>,
     ) -> Result<(OfferIndex, u32), No> {

@@ -76,14 +76,14 @@ impl Machine {
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
         let keys = self.keys(request, None);
-        self.handle_at(keys, request, now, record)
+        self.handle_at(&keys, request, now, record)
     }
 
     /// Like [`Machine::handle`], with the request's [`Machine::keys`] taken before. Other requests may have been handled
     /// since.
     pub fn handle_at<'a>(
         &'a mut self,
-        keys: Keys,
+        keys: &Keys,
         request: &'a Request<Text<'a>>,
         now: UnixMs,
         record: &mut impl Record,
@@ -147,7 +147,7 @@ impl Machine {
     fn buy<'a>(
         &'a mut self,
         buy: &Buy<Text<'a>>,
-        keys: Keys,
+        keys: &Keys,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
@@ -186,7 +186,7 @@ impl Machine {
         &mut self,
         acceptance: &Acceptance<'_>,
         buy: &Buy<Text<'_>>,
-        keys: Keys,
+        keys: &Keys,
         now: UnixMs,
         record: &mut impl Record,
     ) -> EventId {
@@ -216,7 +216,7 @@ impl Machine {
         &mut self,
         offer: OfferIndex,
         buy: &Buy<Text<'r>>,
-        keys: Keys,
+        keys: &Keys,
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<Purchase<'r>, No> {

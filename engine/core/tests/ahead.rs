@@ -141,7 +141,7 @@ fn looking_ahead_changes_no_answer_and_no_event() {
             keys.push(ahead.keys(request, keys.last()));
         }
         ahead.fetch(&mut keys);
-        for (request, &keys) in requests.iter().zip(&keys) {
+        for (request, keys) in requests.iter().zip(&keys) {
             let expected = format!("{:?}", plain.handle(request, NOW, &mut plain_journal));
             let answer = format!("{:?}", ahead.handle_at(keys, request, NOW, &mut ahead_journal));
             assert_eq!(answer, expected, "{request:?}");

@@ -58,7 +58,7 @@ impl State {
         &self,
         at: OfferIndex,
         buy: &Buy<Text<'r>>,
-        keys: Keys,
+        keys: &Keys,
         now: UnixMs,
     ) -> Result<Purchase<'r>, No> {
         if buy.qty == 0 || buy.qty > ORDER_UNITS_MAX {
@@ -181,7 +181,7 @@ impl State {
     }
 
     /// Whether every pool has its units for `units` units of the offer, at most a whole group's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn has_stock(&self, offer: &OfferState, units: u64) -> bool {
         for take in &offer.takes {
             if u64::from(take.units) * units > self.pools[take.pool.0].available() {
@@ -210,7 +210,7 @@ impl OfferState {
 fn plan_seat(
     offer: &OfferState,
     buy: &Buy<Text<'_>>,
-    keys: Keys,
+    keys: &Keys,
     may_join: bool,
     has: BuyerSums,
     now: UnixMs,

@@ -52,15 +52,15 @@ impl Machine {
 
     fn look_at_reservation<'a>(&'a self, offer: Text<'_>, id: Text<'_>, now: UnixMs) -> Looked<'a> {
         let keys = self.state.keys(offer, id, None);
-        let (offer, at) = self.state.find_reservation(keys, offer, id)?;
+        let (offer, at) = self.state.find_reservation(&keys, offer, id)?;
         Ok(self.foretell(offer, at, now).map(Answer::Reservation))
     }
 
     fn look_at_repeat<'a>(&'a self, buy: &Buy<Text<'a>>, now: UnixMs) -> Looked<'a> {
         let keys = self.state.keys_of_buy(buy, None);
-        let offer = self.state.offer_of(keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
+        let offer = self.state.offer_of(&keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
         let Some(at) = self.state.offer(offer).reservations.find(keys.id, buy.id) else { return Ok(None) };
-        self.state.decide_buy(offer, buy, keys, now)?;
+        self.state.decide_buy(offer, buy, &keys, now)?;
         let stands = self.foretell(offer, at, now);
         Ok(stands.map(|stands| Answer::Reservation(ReservationAnswer { replayed: true, ..stands })))
     }

@@ -69,7 +69,7 @@ impl State {
 
     /// The offer that a request names. One that was put after its keys were taken is looked up now.
     #[inline]
-    pub(crate) fn offer_of(&self, keys: Keys, name: Text<'_>) -> Option<OfferIndex> {
+    pub(crate) fn offer_of(&self, keys: &Keys, name: Text<'_>) -> Option<OfferIndex> {
         match keys.offer {
             Named::Known(offer) => Some(offer),
             Named::Likely(offer) if self.offer_name(offer) == name => Some(offer),
@@ -132,8 +132,8 @@ mod tests {
             state.insert_offer(OfferState::new(name, campaign, definition, UnixMs::new(0), Vec::new()));
         }
         let likely = Keys { offer: Named::Likely(OfferIndex(0)), ..Keys::default() };
-        assert_eq!(state.offer_of(likely, first), Some(OfferIndex(0)));
-        assert_eq!(state.offer_of(likely, second), Some(OfferIndex(1)));
-        assert_eq!(state.offer_of(likely, Text::stored(b"third")), None);
+        assert_eq!(state.offer_of(&likely, first), Some(OfferIndex(0)));
+        assert_eq!(state.offer_of(&likely, second), Some(OfferIndex(1)));
+        assert_eq!(state.offer_of(&likely, Text::stored(b"third")), None);
     }
 }
