@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// Memory that is taken before the work begins, as a server's operator is told to: for each intent, and besides.
 const RESERVED_PER_INTENT_BYTES: u64 = 200;
 const RESERVE_BYTES: u64 = 100 << 20;
+/// Reservations that are there before growing is timed.
+const GROWING_FROM: u64 = 1_000_000;
 
 /// What is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -27,6 +29,8 @@ pub(crate) enum Task {
     Refused,
     Pay,
     Groups,
+    /// BUYs by batch, while the tables grow.
+    Growing,
     /// BUYs through the engine, each batch of events synced before it is answered.
     Journal,
 }
@@ -45,7 +49,7 @@ impl Task {
             Self::Refused => Some(Work::Refused),
             Self::Pay => Some(Work::Pay),
             Self::Groups => Some(Work::Groups),
-            Self::Journal => None,
+            Self::Growing | Self::Journal => None,
         }
     }
 }
@@ -67,6 +71,29 @@ pub(crate) struct Done {
     pub(crate) seconds: f64,
     /// What one sync made durable on average; 0 where nothing is synced.
     pub(crate) events_per_sync: f64,
+    /// How long the batches took; nothing where they are not timed one by one.
+    pub(crate) batches: Option<Batches>,
+}
+
+/// How long batches took, each over its number of intents, in nanoseconds.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Batches {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) longest: f64,
+}
+
+impl Batches {
+    /// Of these times of whole batches, of which there is one at least.
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |in_thousand: usize| {
+            let place = (times.len() * in_thousand).div_ceil(1_000);
+            times[place.max(1) - 1].as_secs_f64() * 1e9 / BATCH as f64
+        };
+        Self { p50: at(500), p99: at(990), p999: at(999), longest: at(1_000) }
+    }
 }
 
 /// Adds up the timed parts.
@@ -79,6 +106,19 @@ impl Watch for Stopwatch {
         let started = Instant::now();
         let result = work();
         self.0 += started.elapsed();
+        result
+    }
+}
+
+/// Keeps each timed part.
+#[derive(Default)]
+struct Laps(Vec<Duration>);
+
+impl Watch for Laps {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let mut watch = Stopwatch::default();
+        let result = watch.time(work);
+        self.0.push(watch.0);
         result
     }
 }
@@ -96,28 +136,41 @@ pub(crate) fn serve(task: Task, count: u64, clock: Clock) -> Result<()> {
         memory::reserve(RESERVE_BYTES + count * RESERVED_PER_INTENT_BYTES)?;
     }
     take_small_pages()?;
-    let (seconds, events_per_sync) = match (task.work(), clock) {
-        (Some(work), Clock::Timed) => {
+    let nothing = Done { count, seconds: 0.0, events_per_sync: 0.0, batches: None };
+    let done = match (task, task.work(), clock) {
+        (_, Some(work), Clock::Timed) => {
             let mut watch = Stopwatch::default();
             work.run(count, &mut watch);
-            (watch.0.as_secs_f64(), 0.0)
+            Done { seconds: watch.0.as_secs_f64(), ..nothing }
         }
-        (Some(work), Clock::Untimed) => {
+        (_, Some(work), Clock::Untimed) => {
             work.run(count, &mut Untimed);
-            (0.0, 0.0)
+            nothing
         }
-        (None, _) => with_journal(count),
+        (Task::Growing, None, _) => growing(nothing),
+        (_, None, _) => with_journal(nothing),
     };
-    println!("{}", serde_json::to_string(&Done { count, seconds, events_per_sync })?);
+    println!("{}", serde_json::to_string(&done)?);
     Ok(())
 }
 
-fn with_journal(count: u64) -> (f64, f64) {
-    let mut shop = Shop::open(Durability::Sync, count);
+/// From the first million on, batch by batch.
+fn growing(nothing: Done) -> Done {
+    let mut laps = Laps::default();
+    Work::Buy.run(nothing.count, &mut laps);
+    let first = (GROWING_FROM / BATCH as u64) as usize;
+    let times = laps.0.split_off(first.min(laps.0.len() - 1));
+    let seconds = times.iter().sum::<Duration>().as_secs_f64();
+    Done { seconds, batches: Some(Batches::of(times)), ..nothing }
+}
+
+fn with_journal(nothing: Done) -> Done {
+    let mut shop = Shop::open(Durability::Sync, nothing.count);
     let mut watch = Stopwatch::default();
-    watch.time(|| shop.sell(count));
+    watch.time(|| shop.sell(nothing.count));
     let journal = shop.journal();
-    (watch.0.as_secs_f64(), journal.synced.seq.0 as f64 / journal.syncs.max(1) as f64)
+    let events_per_sync = journal.synced.seq.0 as f64 / journal.syncs.max(1) as f64;
+    Done { seconds: watch.0.as_secs_f64(), events_per_sync, ..nothing }
 }
 
 /// The command that runs a task in a process of its own.

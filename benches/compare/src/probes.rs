@@ -25,6 +25,7 @@ use anyhow::{Context, Result};
 pub(crate) async fn run(probe: &Probe, field: &Field, sizes: &Sizes, round: u32) -> Result<Vec<Reading>> {
     match probe.kind {
         Kind::Core => core(sizes),
+        Kind::CoreGrowing => core_growing(sizes),
         Kind::CoreJournal => core_and_journal(sizes),
         Kind::Latency => latency::run(field, sizes, round).await,
         Kind::Allocations => allocations::run(),
@@ -45,6 +46,16 @@ fn core(sizes: &Sizes) -> Result<Vec<Reading>> {
         Reading::alone("core-accepted", accepted.count as f64 / accepted.seconds),
         Reading::alone("core-refused", refused.seconds * 1e9 / refused.count as f64),
     ])
+}
+
+fn core_growing(sizes: &Sizes) -> Result<Vec<Reading>> {
+    let done = alone::run(Task::Growing, sizes.core_growing)?;
+    let batches = done.batches.context("batches were not timed")?;
+    let note = format!(
+        "batches of 64, over 64; up to {} reservations: p50 {:.0} ns, p99 {:.0} ns, longest {:.0} ns",
+        done.count, batches.p50, batches.p99, batches.longest
+    );
+    Ok(vec![Reading::with_note("core-growing-p999", batches.p999, note)])
 }
 
 fn core_and_journal(sizes: &Sizes) -> Result<Vec<Reading>> {

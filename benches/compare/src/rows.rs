@@ -180,6 +180,8 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) enum Kind {
     Core,
     CoreJournal,
+    /// The core alone while its tables grow.
+    CoreGrowing,
     Latency,
     Memory,
     Allocations,
@@ -222,6 +224,7 @@ pub(crate) const PROBES: &[Probe] = &[
     in_each_round("core-journal", Kind::CoreJournal),
     in_each_round("latency", Kind::Latency),
     once("allocations", Kind::Allocations),
+    once("core-growing", Kind::CoreGrowing),
     once("memory", Kind::Memory),
     once("spike", Kind::Spike),
     once("sweeps-holds", Kind::SweptHolds),

@@ -20,6 +20,8 @@ pub(crate) struct Sizes {
     /// BUYs on the core alone.
     pub(crate) core: u64,
     pub(crate) core_refused: u64,
+    /// BUYs on the core alone, of which each batch is timed.
+    pub(crate) core_growing: u64,
     /// BUYs through the core and its journal.
     pub(crate) core_journal: u64,
     /// Requests of the closed loop that finds a maximum.
@@ -50,6 +52,7 @@ impl Sizes {
         Self {
             core: 10_000_000,
             core_refused: 5_000_000,
+            core_growing: 50_000_000,
             core_journal: 4_000_000,
             calibration: 200_000,
             latency_s: 2.0,
@@ -73,6 +76,7 @@ impl Sizes {
         Self {
             core: 500_000,
             core_refused: 500_000,
+            core_growing: 1_500_000,
             core_journal: 200_000,
             calibration: 50_000,
             latency_s: 2.0,

@@ -210,6 +210,12 @@ pub(crate) const TARGETS: &[Target] = &[
         Unit::Times,
     ),
     reading("drained after the step / ideal", "spike-drain", Bound::AtMost(2.0), Unit::Times),
+    reading(
+        "core alone, BUY while growing from 1 M to 50 M reservations, p99.9 of batches",
+        "core-growing-p999",
+        Bound::None,
+        Unit::Nanoseconds,
+    ),
     shown("BUY, pipeline 64, sync / memory", "buy-64", Subject::Memory),
     shown("BUY, no pipeline × 50, sync / memory", "buy-1", Subject::Memory),
     shown("BUY, one connection, sync / memory", "buy-1-client", Subject::Memory),
