@@ -93,12 +93,13 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        let is_up_to_date = if self.state.offer(offer).sells_to_groups() {
-            self.are_groups_settled(offer, now)
-        } else {
-            self.state.decide_overdue(offer, at, now).is_none()
-        };
-        if is_up_to_date { Ok(()) } else { self.settle_for(offer, at, now, record) }
+        if !self.state.offer(offer).sells_to_groups() {
+            if let Some(event) = self.state.decide_overdue(offer, at, now) {
+                self.emit(&event, now, record);
+            }
+            return Ok(());
+        }
+        if self.are_groups_settled(offer, now) { Ok(()) } else { self.settle_for(offer, at, now, record) }
     }
 
     /// Whether time changes nothing about any seat of the offer: no deadline is due in its campaign, and every member of a
@@ -108,7 +109,7 @@ impl Machine {
         state.groups.unsettled == 0 && self.first_due(state.campaign, Depth::Deadlines, now).is_none()
     }
 
-    /// Settles what a reservation may hang on that is not up to date.
+    /// Settles what a reservation of a group offer may hang on.
     #[cold]
     fn settle_for(
         &mut self,
@@ -117,12 +118,6 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Result<(), No> {
-        if !self.state.offer(offer).sells_to_groups() {
-            if let Some(event) = self.state.decide_overdue(offer, at, now) {
-                self.emit(&event, now, record);
-            }
-            return Ok(());
-        }
         // A member of a group that is over is settled at once; the running settlement then passes it.
         if self.settle_member(offer, at, now, record) {
             return Ok(());
