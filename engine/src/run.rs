@@ -86,13 +86,13 @@ impl Run {
             return Err(RunFull);
         }
         let before = self.asked.len();
-        let held = request.map_ref(|text| AskedSpan::store(text, &mut self.asked));
+        self.requests.push(request.map(|text| AskedSpan::store(text, &mut self.asked)));
         if self.asked.len() > RUN_BYTES_MAX {
+            self.requests.pop();
             self.asked.truncate(before);
             return Err(RunFull);
         }
         self.entries = entries;
-        self.requests.push(held);
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Run {
 
     /// The requests, in the order in which they were pushed. Costs a copy of each; a definition is cloned.
     pub fn requests(&self) -> impl ExactSizeIterator<Item = Request<Text<'_>>> {
-        self.requests.iter().map(|request| request.map_ref(|span| span.text(&self.asked)))
+        self.requests.iter().map(|request| request.map(|span| span.text(&self.asked)))
     }
 
     /// The shard that it was submitted to last.
@@ -206,27 +206,7 @@ impl Run {
     /// Adds the keys of every request to those of the requests before it.
     pub(crate) fn add_keys(&self, machine: &Machine, keys: &mut Vec<Keys>) {
         for request in &self.requests {
-            let known = match request {
-                // A definition is long to copy, and has no keys.
-                Request::OfferPut { .. } => Keys::default(),
-                Request::Buy(buy) => {
-                    let text = |span: AskedSpan| span.text(&self.asked);
-                    // What it names is all that is looked at.
-                    let named = Buy {
-                        offer: text(buy.offer),
-                        buyer: text(buy.buyer),
-                        id: text(buy.id),
-                        qty: buy.qty,
-                        group: buy.group.map(text),
-                        tags: None,
-                        referrer: None,
-                        code: None,
-                    };
-                    machine.keys(&Request::Buy(named), keys.last())
-                }
-                request => machine.keys(&request.map_ref(|span| span.text(&self.asked)), keys.last()),
-            };
-            keys.push(known);
+            keys.push(machine.keys(request, |span| span.text(&self.asked), keys.last()));
         }
     }
 
@@ -239,7 +219,7 @@ impl Run {
         record: &mut impl Record,
     ) {
         for (request, keys) in self.requests.iter().zip(keys) {
-            let asked = request.map_ref(|span| span.text(&self.asked));
+            let asked = request.map(|span| span.text(&self.asked));
             let answer = machine.handle_at(&keys, &asked, now, record);
             self.answers.add(&self.asked, request, answer);
         }
@@ -249,7 +229,7 @@ impl Run {
     /// Answers what can be answered without changing anything, and refuses the rest for want of space.
     pub(crate) fn look(&mut self, machine: &Machine, now: UnixMs, free_bytes: u64) {
         for request in &self.requests {
-            let asked = request.map_ref(|span| span.text(&self.asked));
+            let asked = request.map(|span| span.text(&self.asked));
             let answer = machine.look(&asked, now);
             let answer = answer.unwrap_or(Answer::Misuse(Misuse::DiskFull { free_bytes }));
             self.answers.add(&self.asked, request, answer);

@@ -156,7 +156,7 @@ fn look_ahead(machine: &Machine, requests: &Requests<'_>) -> [Keys; BATCH] {
     let mut keys = [Keys::default(); BATCH];
     let mut before = None;
     for (place, request) in keys.iter_mut().zip(requests) {
-        *place = machine.keys(request, before.as_ref());
+        *place = machine.keys(request, |text| text, before.as_ref());
         before = Some(*place);
     }
     machine.fetch(&mut keys);

@@ -75,7 +75,7 @@ impl Machine {
         now: UnixMs,
         record: &mut impl Record,
     ) -> Answer<Text<'a>> {
-        let keys = self.keys(request, None);
+        let keys = self.keys(request, |text| text, None);
         self.handle_at(&keys, request, now, record)
     }
 

@@ -234,11 +234,17 @@ impl<T> Request<T> {
         })
     }
 
-    /// The same request with its texts held another way. `hold` is called once per text.
-    pub fn map<U>(self, mut hold: impl FnMut(T) -> U) -> Request<U> {
+    /// The same request with its texts held another way. `hold` is called once per text; a definition is cloned.
+    ///
+    /// Each kind is made from where it lies. A copy of the whole in between would wait for the parts just written.
+    #[inline]
+    pub fn map<U>(&self, mut hold: impl FnMut(T) -> U) -> Request<U>
+    where
+        T: Copy,
+    {
         let hold = &mut hold;
-        match self {
-            Request::Buy(buy) => Request::Buy(buy.map(hold)),
+        match *self {
+            Request::Buy(ref buy) => Request::Buy(buy.map(hold)),
             Request::Pay { offer, id, amount, reference } => {
                 Request::Pay { offer: hold(offer), id: hold(id), amount, reference: reference.map(hold) }
             }
@@ -250,7 +256,9 @@ impl<T> Request<T> {
             Request::Buyer { offer, buyer } => Request::Buyer { offer: hold(offer), buyer: hold(buyer) },
             Request::Group { offer, group } => Request::Group { offer: hold(offer), group: hold(group) },
             Request::Groups { offer, count } => Request::Groups { offer: hold(offer), count },
-            Request::OfferPut { offer, definition } => Request::OfferPut { offer: hold(offer), definition },
+            Request::OfferPut { offer, ref definition } => {
+                Request::OfferPut { offer: hold(offer), definition: definition.clone() }
+            }
             Request::OfferGet { offer } => Request::OfferGet { offer: hold(offer) },
             Request::OfferPause { offer } => Request::OfferPause { offer: hold(offer) },
             Request::OfferResume { offer } => Request::OfferResume { offer: hold(offer) },
@@ -272,19 +280,6 @@ impl<T> Request<T> {
             }
             Request::Demand { offer } => Request::Demand { offer: hold(offer) },
             Request::Audit { offer } => Request::Audit { offer: offer.map(hold) },
-        }
-    }
-
-    /// Like [`Request::map`], from a reference. A BUY is taken apart and put together once, without a copy in between;
-    /// a definition is cloned.
-    #[inline]
-    pub fn map_ref<U>(&self, mut hold: impl FnMut(T) -> U) -> Request<U>
-    where
-        T: Copy,
-    {
-        match self {
-            Request::Buy(buy) => Request::Buy(buy.map(&mut hold)),
-            other => other.clone().map(hold),
         }
     }
 

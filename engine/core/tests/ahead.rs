@@ -138,7 +138,7 @@ fn looking_ahead_changes_no_answer_and_no_event() {
         let requests = requests(batch, &named);
         let mut keys: Vec<Keys> = Vec::new();
         for request in &requests {
-            keys.push(ahead.keys(request, keys.last()));
+            keys.push(ahead.keys(request, |text| text, keys.last()));
         }
         ahead.fetch(&mut keys);
         for (request, keys) in requests.iter().zip(&keys) {

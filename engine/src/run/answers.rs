@@ -40,15 +40,19 @@ impl Answers {
     /// Adds the answer to `request`, whose texts lie in `asked`.
     #[inline]
     pub(super) fn add(&mut self, asked: &[u8], request: &Request<AskedSpan>, answer: Answer<Text<'_>>) {
-        let kept = match answer {
-            Answer::Refused(refusal) => Kept::Refused(refusal),
+        // Pushed by each arm: one value for all of them is waited for where it is read as a whole.
+        match answer {
+            Answer::Refused(refusal) => self.kept.push(Kept::Refused(refusal)),
             Answer::Reservation(ref reservation) => {
+                let at = self.reservations.len() as u32;
                 self.add_reservation(asked, request, reservation);
-                Kept::Reservation((self.reservations.len() - 1) as u32)
+                self.kept.push(Kept::Reservation(at));
             }
-            other => Kept::Other(Box::new(other.map(|text| Span::store(text, asked.len(), &mut self.texts)))),
-        };
-        self.kept.push(kept);
+            other => {
+                let held = other.map(|text| Span::store(text, asked.len(), &mut self.texts));
+                self.kept.push(Kept::Other(Box::new(held)));
+            }
+        }
     }
 
     /// A BUY is answered with the reservation of its own id and buyer: another intent under that id is refused. So these

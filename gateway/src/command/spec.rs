@@ -71,7 +71,7 @@ impl Keys {
 }
 
 /// Reads the arguments of a command.
-pub type Parse = for<'a> fn(Args<'a>) -> Result<Command<'a>, CommandError>;
+pub type Parse = for<'a> fn(&mut Args<'a>) -> Result<Command<'a>, CommandError>;
 
 /// One command or subcommand.
 #[derive(Clone, Copy, Debug)]

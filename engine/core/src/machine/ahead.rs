@@ -12,17 +12,22 @@ use crate::store::TextHash;
 use crate::text::Text;
 
 impl Machine {
-    /// Takes the hashes of what a request names. `before` are those of the request before it, which mostly names the
-    /// same offer; without them the offer is looked up at once.
+    /// Takes the hashes of what a request names, which holds its texts as `text` reads them. `before` are those of the
+    /// request before it, which mostly names the same offer; without them the offer is looked up at once.
     #[inline]
-    pub fn keys(&self, request: &Request<Text<'_>>, before: Option<&Keys>) -> Keys {
-        match request {
-            Request::Buy(buy) => self.state.keys_of_buy(buy, before),
+    pub fn keys<'a, T: Copy>(
+        &self,
+        request: &Request<T>,
+        text: impl Fn(T) -> Text<'a>,
+        before: Option<&Keys>,
+    ) -> Keys {
+        match *request {
+            Request::Buy(ref buy) => self.state.keys_of_buy(buy, text, before),
             Request::Pay { offer, id, .. }
             | Request::Cancel { offer, id }
             | Request::Return { offer, id, .. }
             | Request::Revoke { offer, id, .. }
-            | Request::Show { offer, id } => self.state.keys(*offer, *id, before),
+            | Request::Show { offer, id } => self.state.keys(text(offer), text(id), before),
             _ => Keys::default(),
         }
     }

@@ -57,7 +57,7 @@ impl Machine {
     }
 
     fn look_at_repeat<'a>(&'a self, buy: &Buy<Text<'a>>, now: UnixMs) -> Looked<'a> {
-        let keys = self.state.keys_of_buy(buy, None);
+        let keys = self.state.keys_of_buy(buy, |text| text, None);
         let offer = self.state.offer_of(&keys, buy.offer).ok_or(Refusal::OfferUnknown)?;
         let Some(at) = self.state.offer(offer).reservations.find(keys.id, buy.id) else { return Ok(None) };
         self.state.decide_buy(offer, buy, &keys, now)?;

@@ -79,12 +79,18 @@ impl State {
     }
 
     #[inline]
-    pub(crate) fn keys_of_buy(&self, buy: &Buy<Text<'_>>, before: Option<&Keys>) -> Keys {
+    pub(crate) fn keys_of_buy<'a, T: Copy>(
+        &self,
+        buy: &Buy<T>,
+        text: impl Fn(T) -> Text<'a>,
+        before: Option<&Keys>,
+    ) -> Keys {
         let group = match buy.group {
-            GroupChoice::Join(group) => self.hashes.of(group),
+            GroupChoice::Join(group) => self.hashes.of(text(group)),
             GroupChoice::Alone | GroupChoice::New | GroupChoice::Any => TextHash::default(),
         };
-        Keys { buyer: self.hashes.of(buy.buyer), group, ..self.keys(buy.offer, buy.id, before) }
+        let buyer = self.hashes.of(text(buy.buyer));
+        Keys { buyer, group, ..self.keys(text(buy.offer), text(buy.id), before) }
     }
 
     /// The keys of a request that names no buyer. It mostly names the same offer as the one before it; the first of all
