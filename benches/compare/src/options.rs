@@ -20,8 +20,8 @@ pub(crate) struct Options {
     /// Rounds; each runs every row on every server once. Fewer than 5 are for trying out [default: 5; 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) runs: Option<u32>,
-    /// Requests of one timed run; rows on slow servers take a fixed part of it [default: 400000; 50000 with --quick]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+    /// Requests of one timed run; rows on slow servers take a fixed part of it [default: 2000000; 100000 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(20_000..=100_000_000))]
     pub(crate) requests: Option<u64>,
     /// Small counts and one round, to try the harness out; nothing of it is to be quoted
     #[arg(long)]
@@ -50,7 +50,7 @@ impl Options {
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.requests.unwrap_or(if self.quick { 50_000 } else { 400_000 })
+        self.requests.unwrap_or(if self.quick { 100_000 } else { 2_000_000 })
     }
 }
 

@@ -36,6 +36,9 @@ impl Mode {
 
 /// Memory that a server takes at its start, before it is timed: more than any row uses.
 pub(crate) const RESERVE_BYTES: u64 = 512 << 20;
+/// What a server without a journal keeps of its feed: more than any row makes, since the feed is looked through after
+/// each run.
+const MEMORY_FEED_BYTES: u64 = 1 << 30;
 /// Nothing taken at start, where memory itself is measured.
 pub(crate) const NO_RESERVE: u64 = 0;
 
@@ -158,6 +161,11 @@ async fn start(program: &Path, mode: Mode, reserve_bytes: u64) -> Result<Server>
     let address = process::free_address()?;
     let mut command = command(program, address, &directory.path().join("data"), mode);
     command.args(["--reserve-bytes", &reserve_bytes.to_string()]);
+    if mode == Mode::Memory {
+        let settings = directory.path().join("stampede.toml");
+        std::fs::write(&settings, format!("[journal]\nfeed_bytes = {MEMORY_FEED_BYTES}\n"))?;
+        command.arg("--config").arg(settings);
+    }
     Server::start("stampede", command, address, directory).await
 }
 
