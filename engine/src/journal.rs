@@ -73,8 +73,9 @@ pub trait Journal: Send {
         true
     }
 
-    /// Whether so much waits to be written that what nobody waits for should wait as well: a mass expiry would otherwise
-    /// stand in front of every purchase. When it says no again the watermark has moved, or it rings.
+    /// Whether so much waits to be written that of what nobody waits for a slice at most should come before the watermark
+    /// moves: a mass expiry would otherwise stand in front of every purchase. When it says no again the watermark has
+    /// moved, or it rings.
     fn is_behind(&self) -> bool {
         false
     }

@@ -51,6 +51,8 @@ pub(crate) struct Shard {
     is_caught_up: bool,
     /// Whether more is due than the last turn settled.
     is_sweeping: bool,
+    /// Where the watermark stood at the last slice of settling.
+    sliced_at: Seq,
     /// When its thread wakes by itself; `None`: never, or it is awake.
     wakes_at: Option<UnixMs>,
     /// Why it goes no further, if somebody else found out; its thread draws the consequences.
@@ -83,6 +85,7 @@ impl Shard {
             queues,
             is_caught_up: false,
             is_sweeping: false,
+            sliced_at: Seq(0),
             wakes_at: None,
             stopped: None,
         }
@@ -201,11 +204,15 @@ impl Shard {
             self.look(now, free_bytes);
             return Ok(Swept::Done);
         }
+        // Nobody waits for what is due, but at the start: what a request depends on is settled with it. So a journal that is
+        // behind takes one slice with each sync: no more, and no less under any load.
+        let durable = self.journal.durable()?;
+        let is_enough = self.is_caught_up && self.journal.is_behind() && durable == self.sliced_at;
         let mut recorder = Recorder { journal: self.journal.as_mut(), count: 0 };
-        // Nobody waits for what is due, but at the start: what a request depends on is settled with it.
-        let swept = if self.is_caught_up && recorder.journal.is_behind() {
+        let swept = if is_enough {
             Swept::Done
         } else {
+            self.sliced_at = durable;
             self.machine.sweep(now, SWEEP_EVENTS, &mut recorder)
         };
         self.is_caught_up |= swept == Swept::Done;

@@ -236,7 +236,7 @@ impl<T> Request<T> {
 
     /// The same request with its texts held another way. `hold` is called once per text; a definition is cloned.
     ///
-    /// Each kind is made from where it lies. A copy of the whole in between would wait for the parts just written.
+    /// Made field by field: a copy of the whole would wait for the parts just written.
     #[inline]
     pub fn map<U>(&self, mut hold: impl FnMut(T) -> U) -> Request<U>
     where

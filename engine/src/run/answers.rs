@@ -40,7 +40,8 @@ impl Answers {
     /// Adds the answer to `request`, whose texts lie in `asked`.
     #[inline]
     pub(super) fn add(&mut self, asked: &[u8], request: &Request<AskedSpan>, answer: Answer<Text<'_>>) {
-        // Pushed by each arm: one value for all of them is waited for where it is read as a whole.
+        // Each arm pushes its own: one value for all would be read as a whole just after it was written in parts, and wait
+        // for that.
         match answer {
             Answer::Refused(refusal) => self.kept.push(Kept::Refused(refusal)),
             Answer::Reservation(ref reservation) => {

@@ -102,6 +102,10 @@ fn a_run_takes_so_many_requests_bytes_and_list_entries_and_no_more() {
     }
     assert_eq!(run.push(&buy), Err(RunFull));
     assert_eq!(run.requests().len(), RUN_BYTES_MAX / bytes);
+    // What was refused has left nothing behind.
+    run.push(&show).expect("so short a request still fits");
+    let read: Vec<String> = run.requests().map(|request| format!("{request:?}")).collect();
+    assert_eq!(read[RUN_BYTES_MAX / bytes - 1..], [format!("{buy:?}"), format!("{show:?}")]);
 
     run.clear();
     let buyer = Request::Buyer { offer: text("sku"), buyer: text("alice") };

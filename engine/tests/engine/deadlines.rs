@@ -2,7 +2,7 @@
 
 use crate::support::{FakeTime, TestJournal, audit, put, start, start_steered, text, within_a_minute};
 use stampede_engine::Outbox;
-use stampede_engine::core::{Answer, Millis, Money, Offer, Request, Status};
+use stampede_engine::core::{Answer, Millis, Money, Offer, Request, Seq, Status};
 use std::thread;
 use std::time::Duration;
 
@@ -70,28 +70,53 @@ fn requests_get_through_while_thousands_of_holds_expire_at_once() {
     });
 }
 
+/// Settling must neither stand in front of every purchase nor stand still while purchases keep the journal busy.
 #[test]
-fn what_is_due_waits_for_a_journal_that_is_behind_and_purchases_do_not() {
+fn while_the_journal_is_behind_a_slice_is_settled_with_each_sync() {
     within_a_minute(|| {
         let (time, journal) = (FakeTime::new(), TestJournal::default());
         let engine = start_steered(&time, &journal);
         let shard = engine.shard_of(text("sku"));
         let mut client = engine.client();
-        put(&mut client, "sku", 10);
-        put(&mut client, "other", 10);
-        let mut buy = |offer: &'static str, id: &'static str| {
-            let reply = client.call(&Request::buy(text(offer), text(id), text(id)));
-            drop(reply.expect("the shard is up"));
-            audit(&mut client, shard).held
-        };
-        assert_eq!(buy("sku", "r1"), 1);
-        journal.fall_behind(true);
-        time.pass(Duration::from_hours(1));
-        for (id, held) in [("r2", 2), ("r3", 3)] {
-            assert_eq!(buy("other", id), held, "the hold that ended is left alone");
+        put(&mut client, "sku", HOLDS);
+        put(&mut client, "other", 1_000);
+        for n in 0..HOLDS {
+            let id = format!("r{n}");
+            drop(client.call(&Request::buy(text("sku"), text(&id), text(&id))).expect("the shard is up"));
         }
-        journal.fall_behind(false);
-        while audit(&mut client, shard).held > 2 {
+        let outbox = Outbox::new(1_000);
+        let mut bought = 0;
+        // Purchases are decided, whether or not their answers may leave; tells how many events there are then.
+        let mut buy = |count: u64| {
+            let decided = engine.counters(shard).requests + count;
+            for n in bought..bought + count {
+                let id = format!("o{n}");
+                let mut run = engine.run();
+                run.push(&Request::buy(text("other"), text(&id), text(&id))).expect("it fits");
+                engine.submit(shard, run, &outbox).expect("there is room");
+            }
+            bought += count;
+            while engine.counters(shard).requests < decided {
+                thread::yield_now();
+            }
+            engine.counters(shard).events
+        };
+
+        let mut events = engine.counters(shard).events;
+        journal.fall_behind(true);
+        journal.hold();
+        time.pass(Duration::from_hours(1));
+        for _ in 0..3 {
+            let after = buy(100);
+            let slice = after - events - 100;
+            assert!(slice > 0 && slice < HOLDS / 10, "{slice} of {HOLDS} expiries with one sync");
+            assert_eq!(buy(100), after + 100, "an expiry came before the watermark moved again");
+            events = after + 100;
+            journal.sync_to(Seq(events));
+        }
+
+        journal.let_go();
+        while audit(&mut client, shard).held > 600 {
             thread::yield_now();
         }
     });

@@ -7,7 +7,7 @@ use super::join::Joined;
 use super::judged::{Judged, Verdict};
 use super::{Cell, Circumstances, Report};
 use crate::figures::{Spread, rate};
-use crate::peers::stampede::RESERVE_BYTES;
+use crate::peers::stampede::{MEMORY_FEED_BYTES, RESERVE_BYTES};
 use crate::rows::Subject;
 use std::fmt::{self, Write};
 
@@ -63,7 +63,8 @@ impl Report {
              the server + the client kept busy. Each server that was started served one timed run, alone with the \
              client, and its record agreed with the answers. Stampede was started with --reserve-bytes {RESERVE_BYTES}, in the \
              growth of reservations with as much as they need, and without it where memory, allocations, recovery and the spike \
-             are measured. Not to be read as latency."
+             are measured; in `memory` with journal.feed_bytes = {MEMORY_FEED_BYTES}, so that the record is whole. Not to be read \
+             as latency."
         )?;
         if self.rounds < ROUNDS_MIN {
             writeln!(out, "\n**Rounds: {}, fewer than {ROUNDS_MIN}. Not to be quoted.**", self.rounds)?;

@@ -12,8 +12,8 @@ use crate::store::TextHash;
 use crate::text::Text;
 
 impl Machine {
-    /// Takes the hashes of what a request names, which holds its texts as `text` reads them. `before` are those of the
-    /// request before it, which mostly names the same offer; without them the offer is looked up at once.
+    /// Takes the hashes of what a request names; `text` reads what it holds for a text. `before` are those of the request
+    /// before it, which mostly names the same offer; without them the offer is looked up at once.
     #[inline]
     pub fn keys<'a, T: Copy>(
         &self,
