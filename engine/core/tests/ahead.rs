@@ -1,8 +1,8 @@
 //! Looking ahead over a batch changes no answer, no event and no state, whatever the batch names.
 
 use stampede_core::{
-    Entry, GroupChoice, GroupRule, Keys, Machine, Millis, Money, Offer, Record, Request, Reserve, Settings,
-    Settle, Take, Text, UnixMs, encode,
+    Entry, GroupChoice, GroupRule, Keys, Machine, Millis, Money, Offer, Record, Request, Reserve, Restock,
+    Settings, Settle, Take, Text, UnixMs, encode,
 };
 
 const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
@@ -107,7 +107,12 @@ fn requests(batch: usize, named: &[Named]) -> Vec<Request<Text<'_>>> {
         let (offer, id) = (text(&named.offer), text(&named.id));
         let mut request = match place % 8 {
             3 | 6 => Request::Pay { offer, id, amount: None, reference: None },
-            5 if batch.is_multiple_of(2) => Request::Cancel { offer, id },
+            5 => match batch % 6 {
+                1 => Request::Return { offer, id, qty: None, restock: Restock::Yes, op: None },
+                3 => Request::Revoke { offer, id, reason: text("fraud") },
+                5 => Request::Show { offer, id },
+                _ => Request::Cancel { offer, id },
+            },
             _ => Request::buy(offer, text(&named.buyer), id),
         };
         if let Request::Buy(buy) = &mut request
