@@ -284,7 +284,7 @@ impl fmt::Display for Misuse {
             Misuse::UnitsRange { argument } => write!(f, "{argument}: 1 to 1,000,000 units are expected"),
             Misuse::OpNeeded => f.write_str("OP: expected with QTY, so that a repeated return counts once"),
             Misuse::ReturnTooMany { left } => write!(f, "QTY: at most the {left} units left of the reservation are expected"),
-            Misuse::OpConflict => f.write_str("this operation id was used before with other arguments; use a new one"),
+            Misuse::OpConflict => f.write_str("OP or ID: this operation was asked for before with other arguments; the same ones, or an id of its own, are expected"),
             Misuse::PoolUnknown => f.write_str("pool: unknown; POOL ADD with a positive count creates it"),
             Misuse::PoolRange { available: 0 } => {
                 f.write_str("n: a count that keeps the total below 2^40 is expected; no unit is available to take out")
