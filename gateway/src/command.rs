@@ -81,7 +81,7 @@ impl ListCursor {
 pub fn parse(frame: Frame<'_>) -> Result<Command<'_>, CommandError> {
     let spec = find(frame)?;
     spec.check_arity(frame)?;
-    (spec.parse)(&mut Args::new(frame, spec))
+    (spec.parse)(Args::new(frame, spec))
 }
 
 /// The line of the table that a frame's name, or name and subcommand, stands for.

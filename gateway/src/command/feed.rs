@@ -105,14 +105,14 @@ impl FeedAsk {
 }
 
 /// `XREAD [COUNT n] [BLOCK ms] STREAMS key … id …`
-pub fn read<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn read(mut args: Args<'_>) -> Parsed<'_> {
     let (mut count, mut block) = (FEED_COUNT_DEFAULT, None);
     while let Some(option) = args.option(&["COUNT", "BLOCK", "STREAMS"])? {
         match option {
-            "COUNT" => count = entries(args)?,
-            "BLOCK" => block = Some(wait(args)?),
+            "COUNT" => count = entries(&mut args)?,
+            "BLOCK" => block = Some(wait(&mut args)?),
             _ => {
-                let places = places(args)?;
+                let places = places(&mut args)?;
                 return Ok(Command::Feed(FeedAsk::Read(ReadAsk { places, count, block })));
             }
         }
@@ -121,27 +121,27 @@ pub fn read<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `XRANGE key start end [COUNT n]`
-pub fn range<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    let feed = key(args)?;
-    let (from, to) = (start(args)?, end(args)?);
+pub fn range(mut args: Args<'_>) -> Parsed<'_> {
+    let feed = key(&mut args)?;
+    let (from, to) = (start(&mut args)?, end(&mut args)?);
     range_of(args, RangeAsk { feed, from, to, count: FEED_COUNT_DEFAULT, order: Order::Forward })
 }
 
 /// `XREVRANGE key end start [COUNT n]`
-pub fn range_backward<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    let feed = key(args)?;
-    let (to, from) = (end(args)?, start(args)?);
+pub fn range_backward(mut args: Args<'_>) -> Parsed<'_> {
+    let feed = key(&mut args)?;
+    let (to, from) = (end(&mut args)?, start(&mut args)?);
     range_of(args, RangeAsk { feed, from, to, count: FEED_COUNT_DEFAULT, order: Order::Backward })
 }
 
 /// `XLEN key`
-pub fn len<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    Ok(Command::Feed(FeedAsk::Len(key(args)?)))
+pub fn len(mut args: Args<'_>) -> Parsed<'_> {
+    Ok(Command::Feed(FeedAsk::Len(key(&mut args)?)))
 }
 
 /// `XINFO STREAM key [FULL]`
-pub fn info_stream<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    let key = key(args)?;
+pub fn info_stream(mut args: Args<'_>) -> Parsed<'_> {
+    let key = key(&mut args)?;
     if args.option(&["FULL"])?.is_some() {
         let why = "is not offered: a feed has neither groups nor a tree inside; XRANGE shows its entries";
         return Err(CommandError::Foreign { command: "XINFO STREAM with FULL", why });
@@ -150,13 +150,13 @@ pub fn info_stream<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `XINFO GROUPS key`
-pub fn info_groups<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    Ok(Command::Feed(FeedAsk::Groups(key(args)?)))
+pub fn info_groups(mut args: Args<'_>) -> Parsed<'_> {
+    Ok(Command::Feed(FeedAsk::Groups(key(&mut args)?)))
 }
 
-fn range_of<'a>(args: &mut Args<'a>, mut range: RangeAsk) -> Parsed<'a> {
+fn range_of(mut args: Args<'_>, mut range: RangeAsk) -> Parsed<'_> {
     while args.option(&["COUNT"])?.is_some() {
-        range.count = entries(args)?;
+        range.count = entries(&mut args)?;
     }
     Ok(Command::Feed(FeedAsk::Range(range)))
 }

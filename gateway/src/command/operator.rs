@@ -12,12 +12,12 @@ type Parsed<'a> = Result<Command<'a>, CommandError>;
 const PAGE_COUNT_DEFAULT: u32 = 100;
 
 /// A container without its subcommand; [`find`](crate::command::find) and the arity leave nothing to do here.
-pub fn no_subcommand<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn no_subcommand(args: Args<'_>) -> Parsed<'_> {
     Err(args.missing("a subcommand"))
 }
 
 /// `OFFER PUT offer json`
-pub fn offer_put<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_put(mut args: Args<'_>) -> Parsed<'_> {
     let offer = args.id("offer")?;
     let json = args.bytes("json")?;
     let definition = offer_text::parse_json(json).map_err(|error| CommandError::Offer(error.to_string()))?;
@@ -25,39 +25,39 @@ pub fn offer_put<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `OFFER GET offer`
-pub fn offer_get<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_get(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferGet { offer: args.id("offer")? }))
 }
 
 /// `OFFER PAUSE offer`
-pub fn offer_pause<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_pause(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferPause { offer: args.id("offer")? }))
 }
 
 /// `OFFER RESUME offer`
-pub fn offer_resume<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_resume(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferResume { offer: args.id("offer")? }))
 }
 
 /// `OFFER REMOVE offer`
-pub fn offer_remove<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_remove(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferRemove { offer: args.id("offer")? }))
 }
 
 /// `OFFER CLOSE offer`
-pub fn offer_close<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_close(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::OfferClose { offer: args.id("offer")? }))
 }
 
 /// `OFFER EXTEND offer duration ID op`
-pub fn offer_extend<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_extend(mut args: Args<'_>) -> Parsed<'_> {
     let (offer, by) = (args.id("offer")?, args.duration("duration")?);
-    let op = operation(args)?;
+    let op = operation(&mut args)?;
     Ok(Command::Shard(Request::OfferExtend { offer, by, op }))
 }
 
 /// `OFFER LIST [CURSOR c] [COUNT n]`
-pub fn offer_list<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn offer_list(mut args: Args<'_>) -> Parsed<'_> {
     let (mut cursor, mut count) = (ListCursor::default(), PAGE_COUNT_DEFAULT);
     while let Some(option) = args.option(&["CURSOR", "COUNT"])? {
         match option {
@@ -73,19 +73,19 @@ pub fn offer_list<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `POOL ADD pool n ID op`
-pub fn pool_add<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn pool_add(mut args: Args<'_>) -> Parsed<'_> {
     let (pool, units) = (args.id("pool")?, args.signed("n")?);
-    let op = operation(args)?;
+    let op = operation(&mut args)?;
     Ok(Command::Shard(Request::PoolAdd { pool, units, op }))
 }
 
 /// `POOL GET pool`
-pub fn pool_get<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn pool_get(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::PoolGet { pool: args.id("pool")? }))
 }
 
 /// `REVOKE offer id reason`
-pub fn revoke<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn revoke(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Revoke {
         offer: args.id("offer")?,
         id: args.id("id")?,
@@ -94,12 +94,12 @@ pub fn revoke<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `RESERVATIONS offer [STATE s] [CURSOR c] [COUNT n]`
-pub fn reservations<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn reservations(mut args: Args<'_>) -> Parsed<'_> {
     let offer = args.id("offer")?;
     let (mut state, mut cursor, mut count) = (StateFilter::Any, 0, PAGE_COUNT_DEFAULT);
     while let Some(option) = args.option(&["STATE", "CURSOR", "COUNT"])? {
         match option {
-            "STATE" => state = StateFilter::Is(status(args)?),
+            "STATE" => state = StateFilter::Is(status(&mut args)?),
             "CURSOR" => cursor = args.cursor("CURSOR")?,
             _ => count = args.count("COUNT")?,
         }
@@ -108,12 +108,12 @@ pub fn reservations<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `DEMAND offer`
-pub fn demand<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn demand(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Demand { offer: args.id("offer")? }))
 }
 
 /// `AUDIT [offer]`
-pub fn audit<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn audit(mut args: Args<'_>) -> Parsed<'_> {
     let Some(offer) = args.rest() else { return Ok(Command::EveryShard(EveryShard::Audit)) };
     let offer = stampede_engine::core::Text::id(offer)
         .map_err(|error| CommandError::Text { argument: "offer", error })?;

@@ -98,7 +98,7 @@ pub enum Local<'a> {
 }
 
 /// `HELLO [protocol [AUTH user password] [SETNAME name]]`
-pub fn hello<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn hello(mut args: Args<'_>) -> Parsed<'_> {
     let protocol = match args.rest() {
         None => None,
         Some(b"2") => Some(HelloProtocol::Known(Protocol::Resp2)),
@@ -113,14 +113,14 @@ pub fn hello<'a>(args: &mut Args<'a>) -> Parsed<'a> {
             args.bytes("AUTH")?;
             auth = true;
         } else {
-            name = Some(client_name(args, "SETNAME")?);
+            name = Some(client_name(&mut args, "SETNAME")?);
         }
     }
     Ok(Command::Session(Session::Hello { protocol, auth, name }))
 }
 
 /// `AUTH [user] password`
-pub fn auth<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn auth(mut args: Args<'_>) -> Parsed<'_> {
     args.bytes("password")?;
     args.rest();
     args.end()?;
@@ -128,21 +128,21 @@ pub fn auth<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `SELECT 0`
-pub fn select<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn select(mut args: Args<'_>) -> Parsed<'_> {
     let index = args.bytes("index")?;
     let index = whole_number(index).ok_or_else(|| wrong("index", "0, the only database", index))?;
     Ok(Command::Session(Session::Select { exists: index == 0 }))
 }
 
 /// `CLIENT SETNAME name`
-pub fn client_set_name<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    Ok(Command::Session(Session::ClientSetName(client_name(args, "name")?)))
+pub fn client_set_name(mut args: Args<'_>) -> Parsed<'_> {
+    Ok(Command::Session(Session::ClientSetName(client_name(&mut args, "name")?)))
 }
 
 /// `CLIENT SETINFO LIB-NAME|LIB-VER text`
-pub fn client_set_info<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn client_set_info(mut args: Args<'_>) -> Parsed<'_> {
     let attribute = args.bytes("attribute")?;
-    let text = client_name(args, "text")?;
+    let text = client_name(&mut args, "text")?;
     if attribute.eq_ignore_ascii_case(b"LIB-NAME") {
         Ok(Command::Session(Session::ClientLibName(text)))
     } else if attribute.eq_ignore_ascii_case(b"LIB-VER") {
@@ -162,21 +162,21 @@ fn client_name<'a>(args: &mut Args<'a>, argument: &'static str) -> Result<&'a [u
 }
 
 /// `PING [message]`
-pub fn ping<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn ping(mut args: Args<'_>) -> Parsed<'_> {
     let message = args.rest();
     args.end()?;
     Ok(Command::Local(Local::Ping(message)))
 }
 
 /// `ECHO message`
-pub fn echo<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn echo(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Local(Local::Echo(args.bytes("message")?)))
 }
 
 /// A command without arguments, carried out by the connection or answered on the spot.
 macro_rules! without_arguments {
     ($($(#[$doc:meta])* $name:ident => $command:expr;)*) => {
-        $($(#[$doc])* pub fn $name<'a>(_args: &mut Args<'a>) -> Parsed<'a> {
+        $($(#[$doc])* pub fn $name(_args: Args<'_>) -> Parsed<'_> {
             Ok($command)
         })*
     };
@@ -214,7 +214,7 @@ without_arguments! {
 }
 
 /// `BGSAVE [SCHEDULE]`; some clients always ask for SCHEDULE, and a snapshot never has to wait for anything here.
-pub fn save<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn save(mut args: Args<'_>) -> Parsed<'_> {
     args.option(&["SCHEDULE"])?;
     args.end()?;
     Ok(Command::Local(Local::Save))
@@ -223,8 +223,8 @@ pub fn save<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 /// A command whose arguments are read while it is answered.
 macro_rules! with_arguments {
     ($($(#[$doc:meta])* $name:ident => $local:ident;)*) => {
-        $($(#[$doc])* pub fn $name<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-            Ok(Command::Local(Local::$local(*args)))
+        $($(#[$doc])* pub fn $name(args: Args<'_>) -> Parsed<'_> {
+            Ok(Command::Local(Local::$local(args)))
         })*
     };
 }

@@ -70,8 +70,8 @@ impl Keys {
     }
 }
 
-/// Reads the arguments of a command, where they lie: a copy would wait for what was just written in parts.
-pub type Parse = for<'a> fn(&mut Args<'a>) -> Result<Command<'a>, CommandError>;
+/// Reads the arguments of a command.
+pub type Parse = for<'a> fn(Args<'a>) -> Result<Command<'a>, CommandError>;
 
 /// One command or subcommand.
 #[derive(Clone, Copy, Debug)]

@@ -25,14 +25,14 @@ pub fn plain_buy<'a>(decoder: &mut Decoder, bytes: &'a [u8]) -> Option<(PlainBuy
 }
 
 /// `BUY offer buyer id …`
-pub fn buy<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn buy(mut args: Args<'_>) -> Parsed<'_> {
     let (offer, buyer, id) = (args.id("offer")?, args.id("buyer")?, args.id("id")?);
     let mut buy =
         Buy { offer, buyer, id, qty: 1, group: GroupChoice::Alone, tags: None, referrer: None, code: None };
     while let Some(option) = args.option(&["QTY", "GROUP", "TAGS", "REFERRER", "CODE"])? {
         match option {
             "QTY" => buy.qty = args.units("QTY")?,
-            "GROUP" => buy.group = group_choice(args)?,
+            "GROUP" => buy.group = group_choice(&mut args)?,
             "TAGS" => buy.tags = Some(args.tags("TAGS")?),
             "REFERRER" => buy.referrer = Some(args.id("REFERRER")?),
             _ => buy.code = Some(args.free("CODE")?),
@@ -57,7 +57,7 @@ fn group_choice<'a>(
 }
 
 /// `PAY offer id …`
-pub fn pay<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn pay(mut args: Args<'_>) -> Parsed<'_> {
     let (offer, id) = (args.id("offer")?, args.id("id")?);
     let (mut amount, mut reference) = (None, None);
     while let Some(option) = args.option(&["AMOUNT", "REF"])? {
@@ -70,12 +70,12 @@ pub fn pay<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `CANCEL offer id`
-pub fn cancel<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn cancel(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Cancel { offer: args.id("offer")?, id: args.id("id")? }))
 }
 
 /// `RETURN offer id …`
-pub fn give_back<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn give_back(mut args: Args<'_>) -> Parsed<'_> {
     let (offer, id) = (args.id("offer")?, args.id("id")?);
     let (mut qty, mut restock, mut op) = (None, Restock::Yes, None);
     while let Some(option) = args.option(&["QTY", "NORESTOCK", "OP"])? {
@@ -92,22 +92,22 @@ pub fn give_back<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 /// `SHOW offer id`
-pub fn show<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn show(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Show { offer: args.id("offer")?, id: args.id("id")? }))
 }
 
 /// `BUYER offer buyer`
-pub fn buyer<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn buyer(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Buyer { offer: args.id("offer")?, buyer: args.id("buyer")? }))
 }
 
 /// `GROUP offer group`
-pub fn group<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn group(mut args: Args<'_>) -> Parsed<'_> {
     Ok(Command::Shard(Request::Group { offer: args.id("offer")?, group: args.id("group")? }))
 }
 
 /// `GROUPS offer [COUNT n]`
-pub fn groups<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+pub fn groups(mut args: Args<'_>) -> Parsed<'_> {
     let offer = args.id("offer")?;
     let mut count = GROUPS_COUNT_DEFAULT;
     while args.option(&["COUNT"])?.is_some() {
