@@ -3,7 +3,7 @@
 //! `cargo run -p stampede-engine --example flash_sale`
 
 use stampede_engine::core::{
-    Answer, Buy, GroupChoice, GroupRule, Millis, Money, Offer, Request, Reserve, Settle, Text, TextError,
+    Answer, Buy, GroupChoice, GroupRule, Millis, Money, Offer, Request, Settle, Text, TextError,
 };
 use stampede_engine::{CallError, Client, Engine, EngineConfig};
 use std::error::Error;
@@ -41,16 +41,7 @@ fn sell_two_phones_to_three_buyers(storefront: &mut Client) -> Result<(), Box<dy
 /// Two seats, both paid: the group forms and both have won.
 fn form_a_group_of_two(storefront: &mut Client) -> Result<(), Box<dyn Error>> {
     let mut definition = Offer::with_stock(Money::cash(4_900), 100);
-    definition.settle = Settle::Group(GroupRule {
-        size: 2,
-        open: Millis::new(24 * 60 * 60 * 1_000),
-        min: None,
-        join: None,
-        merge: false,
-        leave: false,
-        reserve: Reserve::Seat,
-        any_min_left: None,
-    });
+    definition.settle = Settle::Group(GroupRule::new(2, Millis::new(24 * 60 * 60 * 1_000)));
     definition.check()?;
     let offer = Text::id(b"tea")?;
     let (leader, friend) = (text("tea-1")?, text("tea-2")?);

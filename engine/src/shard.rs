@@ -171,7 +171,7 @@ impl Shard {
             return Err(Stopped::Abandoned);
         }
         let before = self.journal.durable()?;
-        let swept = if self.has_room() { self.turn()? } else { Swept::Done };
+        let swept = if self.has_room() { self.turn(before)? } else { Swept::Done };
         let durable = self.journal.durable()?;
         let released = self.release(durable);
         let is_stuck = self.queues.is_decided() || !self.has_room();
@@ -195,10 +195,10 @@ impl Shard {
         self.queues.has_room() && self.journal.has_room()
     }
 
-    /// One slice of settling, one batch, one commit.
+    /// One slice of settling, one batch, one commit, while the watermark stands at `durable`.
     ///
     /// After a restart, what fell due meanwhile is settled before the first request is decided.
-    fn turn(&mut self) -> Result<Swept, JournalError> {
+    fn turn(&mut self, durable: Seq) -> Result<Swept, JournalError> {
         let now = self.clock.now();
         if let Some(free_bytes) = self.journal.full() {
             self.look(now, free_bytes);
@@ -206,7 +206,6 @@ impl Shard {
         }
         // Nobody waits for what is due, but at the start: what a request depends on is settled with it. So a journal that is
         // behind takes one slice with each sync: no more, and no less under any load.
-        let durable = self.journal.durable()?;
         let is_enough = self.is_caught_up && self.journal.is_behind() && durable == self.sliced_at;
         let mut recorder = Recorder { journal: self.journal.as_mut(), count: 0 };
         let swept = if is_enough {

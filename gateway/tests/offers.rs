@@ -23,16 +23,7 @@ fn check_refused(json: &str, error: &str) {
 }
 
 fn group(size: u32) -> GroupRule {
-    GroupRule {
-        size,
-        open: Millis::new(86_400_000),
-        min: None,
-        join: None,
-        merge: false,
-        leave: false,
-        reserve: Reserve::Seat,
-        any_min_left: None,
-    }
+    GroupRule::new(size, Millis::new(86_400_000))
 }
 
 #[test]

@@ -4,8 +4,7 @@
 //! in its buffer when the shard reads them.
 
 use stampede_core::{
-    Answer, Machine, Millis, Money, Offer, Request, Reserve, Settings, Settle, Status, Text, Units, UnixMs,
-    Unrecorded,
+    Answer, Machine, Millis, Money, Offer, Request, Settings, Settle, Status, Text, Units, UnixMs, Unrecorded,
 };
 
 /// Requests of one batch, as the engine hands them to a shard.
@@ -100,16 +99,7 @@ pub fn plain(stock: u64) -> Offer {
 
 /// An offer to groups of `size`.
 pub fn in_groups(stock: u64, size: Units) -> Offer {
-    let rule = stampede_core::GroupRule {
-        size,
-        open: HOLD,
-        min: None,
-        join: None,
-        merge: false,
-        leave: false,
-        reserve: Reserve::Seat,
-        any_min_left: None,
-    };
+    let rule = stampede_core::GroupRule::new(size, HOLD);
     Offer { settle: Settle::Group(rule), ..plain(stock) }
 }
 

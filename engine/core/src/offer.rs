@@ -142,6 +142,22 @@ pub struct GroupRule {
     pub any_min_left: Option<Millis>,
 }
 
+impl GroupRule {
+    /// Groups of `size` with so long to form, and defaults elsewhere.
+    pub const fn new(size: u32, open: Millis) -> Self {
+        GroupRule {
+            size,
+            open,
+            min: None,
+            join: None,
+            merge: false,
+            leave: false,
+            reserve: Reserve::Seat,
+            any_min_left: None,
+        }
+    }
+}
+
 /// When a group's units are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reserve {

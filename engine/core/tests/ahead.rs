@@ -1,8 +1,8 @@
 //! Looking ahead over a batch changes no answer, no event and no state, whatever the batch names.
 
 use stampede_core::{
-    Entry, GroupChoice, GroupRule, Keys, Machine, Millis, Money, Offer, Record, Request, Reserve, Restock,
-    Settings, Settle, Take, Text, UnixMs, encode,
+    Entry, GroupChoice, GroupRule, Keys, Machine, Millis, Money, Offer, Record, Request, Restock, Settings,
+    Settle, Take, Text, UnixMs, encode,
 };
 
 const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
@@ -32,16 +32,7 @@ fn text(name: &str) -> Text<'_> {
 }
 
 fn in_threes() -> GroupRule {
-    GroupRule {
-        size: 3,
-        open: Millis::new(60_000),
-        min: None,
-        join: None,
-        merge: false,
-        leave: false,
-        reserve: Reserve::Seat,
-        any_min_left: None,
-    }
+    GroupRule::new(3, Millis::new(60_000))
 }
 
 /// A shop of offers, some of which sell to groups, and some of which take from several pools of one campaign.

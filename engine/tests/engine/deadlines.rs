@@ -1,13 +1,22 @@
 //! What falls due is settled by itself, and in slices.
 
 use crate::support::{FakeTime, TestJournal, audit, put, start, start_steered, text, within_a_minute};
-use stampede_engine::Outbox;
 use stampede_engine::core::{Answer, Millis, Money, Offer, Request, Seq, Status};
+use stampede_engine::{Client, Outbox};
 use std::thread;
 use std::time::Duration;
 
 /// Holds that fall due at the same instant: many slices' worth.
 const HOLDS: u64 = 20_000;
+
+/// Puts an offer and takes all its units.
+fn hold_all(client: &mut Client) {
+    put(client, "sku", HOLDS);
+    for n in 0..HOLDS {
+        let id = format!("r{n}");
+        drop(client.call(&Request::buy(text("sku"), text(&id), text(&id))).expect("the shard is up"));
+    }
+}
 
 #[test]
 fn a_deadline_is_settled_with_no_request_in_sight() {
@@ -40,11 +49,7 @@ fn requests_get_through_while_thousands_of_holds_expire_at_once() {
         let engine = start_steered(&time, &journal);
         let shard = engine.shard_of(text("sku"));
         let mut client = engine.client();
-        put(&mut client, "sku", HOLDS);
-        for n in 0..HOLDS {
-            let id = format!("r{n}");
-            drop(client.call(&Request::buy(text("sku"), text(&id), text(&id))).expect("the shard is up"));
-        }
+        hold_all(&mut client);
         let before = audit(&mut client, shard);
         assert_eq!(before.held, HOLDS);
 
@@ -78,12 +83,8 @@ fn while_the_journal_is_behind_a_slice_is_settled_with_each_sync() {
         let engine = start_steered(&time, &journal);
         let shard = engine.shard_of(text("sku"));
         let mut client = engine.client();
-        put(&mut client, "sku", HOLDS);
+        hold_all(&mut client);
         put(&mut client, "other", 1_000);
-        for n in 0..HOLDS {
-            let id = format!("r{n}");
-            drop(client.call(&Request::buy(text("sku"), text(&id), text(&id))).expect("the shard is up"));
-        }
         let outbox = Outbox::new(1_000);
         let mut bought = 0;
         // Purchases are decided, whether or not their answers may leave; tells how many events there are then.
@@ -116,7 +117,7 @@ fn while_the_journal_is_behind_a_slice_is_settled_with_each_sync() {
         }
 
         journal.let_go();
-        while audit(&mut client, shard).held > 600 {
+        while audit(&mut client, shard).held > bought {
             thread::yield_now();
         }
     });

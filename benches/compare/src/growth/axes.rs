@@ -4,7 +4,7 @@
 
 use super::Step;
 use crate::machine::{CpuTimes, cpu_times, memory};
-use crate::peers::stampede::{Mode, Persisted, RESERVE_BYTES, Stampede, command};
+use crate::peers::stampede::{Mode, Persisted, RESERVE_BYTES, Stampede, command, configure};
 use crate::process::{self, Server};
 use crate::recovery::subjects::StampedeData;
 use crate::sizes::GrowthSizes;
@@ -153,12 +153,12 @@ impl Shop {
     async fn start(&self, stampede: &Stampede) -> Result<Server> {
         let program = stampede.program().context("growth starts servers itself")?;
         let directory = process::data_directory()?;
-        // As many connections as are measured, and those that ask besides.
-        let file = directory.path().join("stampede.toml");
-        std::fs::write(&file, "[limits]\nconnections = 20000\n[journal]\nsnapshot_bytes = 0\n")?;
         let address = process::free_address()?;
         let mut command = command(program, address, &directory.path().join("data"), Mode::Sync);
-        command.args(["--shards", &self.shards.to_string()]).arg("--config").arg(file);
+        command.args(["--shards", &self.shards.to_string()]);
+        // As many connections as are measured, and those that ask besides.
+        let settings = "[limits]\nconnections = 20000\n[journal]\nsnapshot_bytes = 0\n";
+        configure(&mut command, directory.path(), settings)?;
         command.args(["--reserve-bytes", &RESERVE_BYTES.to_string()]);
         Server::start("stampede", command, address, directory).await
     }

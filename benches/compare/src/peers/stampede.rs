@@ -163,9 +163,8 @@ async fn start(program: &Path, mode: Mode, reserve_bytes: u64) -> Result<Server>
     let mut command = command(program, address, &directory.path().join("data"), mode);
     command.args(["--reserve-bytes", &reserve_bytes.to_string()]);
     if mode == Mode::Memory {
-        let settings = directory.path().join("stampede.toml");
-        std::fs::write(&settings, format!("[journal]\nfeed_bytes = {MEMORY_FEED_BYTES}\n"))?;
-        command.arg("--config").arg(settings);
+        let settings = format!("[journal]\nfeed_bytes = {MEMORY_FEED_BYTES}\n");
+        configure(&mut command, directory.path(), &settings)?;
     }
     Server::start("stampede", command, address, directory).await
 }
@@ -180,6 +179,14 @@ pub(crate) fn command(program: &Path, address: SocketAddr, data: &Path, mode: Mo
         .arg("--data")
         .arg(data);
     command
+}
+
+/// Starts the server with these settings, from a file in `directory`.
+pub(crate) fn configure(command: &mut Command, directory: &Path, settings: &str) -> Result<()> {
+    let file = directory.join("stampede.toml");
+    std::fs::write(&file, settings)?;
+    command.arg("--config").arg(file);
+    Ok(())
 }
 
 /// What a server that writes a journal has done so far, all shards together.
@@ -279,10 +286,8 @@ impl Sale {
     pub(crate) fn check_feed(&mut self, counted: u64, others: u64, serial_end: u64) -> Result<()> {
         let to = feed::mark(&mut self.client)?;
         let found = on_feed::count(&mut self.client, &self.offer, (&self.from, &to), serial_end)?;
-        let unread = found.walk.unread.first().filter(|_| self.keeps_feed);
-        if let Some(why) = unread {
-            bail!("Stampede: feed: {why}");
-        }
+        let unread = &found.walk.unread;
+        ensure!(!self.keeps_feed || unread.is_empty(), "Stampede: feed: {}", unread.join("; "));
         let faults = found.faults(&self.from, counted, others + self.taken_before);
         ensure!(faults.is_empty(), "Stampede: {}", faults.join("; "));
         Ok(())

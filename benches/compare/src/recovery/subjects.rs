@@ -85,6 +85,8 @@ pub(crate) struct StampedeData {
     program: PathBuf,
     directory: TempDir,
     count: u64,
+    /// Memory that the server takes at each start.
+    reserve_bytes: u64,
 }
 
 impl StampedeData {
@@ -92,10 +94,7 @@ impl StampedeData {
     pub(crate) fn create(stampede: &Stampede, count: u64, reserve_bytes: u64) -> Result<Self> {
         let program = stampede.program().context("recovery starts servers itself")?.to_owned();
         let directory = process::data_directory()?;
-        // Snapshots come when this harness asks, and no other time.
-        let text = format!("reserve_bytes = {reserve_bytes}\n[journal]\nsnapshot_bytes = 0\n");
-        std::fs::write(directory.path().join("stampede.toml"), text)?;
-        Ok(Self { program, directory, count })
+        Ok(Self { program, directory, count, reserve_bytes })
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -113,7 +112,9 @@ impl StampedeData {
     pub(crate) fn command(&self) -> Result<(Command, SocketAddr)> {
         let address = process::free_address()?;
         let mut command = stampede::command(&self.program, address, &self.data(), Mode::Sync);
-        command.arg("--config").arg(self.directory.path().join("stampede.toml"));
+        // Snapshots come when this harness asks, and no other time.
+        let settings = format!("reserve_bytes = {}\n[journal]\nsnapshot_bytes = 0\n", self.reserve_bytes);
+        stampede::configure(&mut command, self.directory(), &settings)?;
         Ok((command, address))
     }
 
